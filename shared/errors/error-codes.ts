@@ -1,0 +1,34 @@
+/**
+ * Every operating error that Zonewise names. A code is never reused. `docs/errors.md` is generated from this table.
+ * retriable: the same call may succeed later; kafkaCode: what a Kafka client is told; todo: what the operator does.
+ */
+export type ErrorRow = { readonly retriable: boolean; readonly kafkaCode: number; readonly todo: string }
+
+export const ERROR_CODES = {
+  FRAME_INVALID: { retriable: false, kafkaCode: 42, todo: 'The peer sent bytes that are no valid request: look at the client named in the log line.' },
+  STORE_UNAVAILABLE: { retriable: true, kafkaCode: 56, todo: 'The outcome of a store call is unknown: look at the object store, the call is repeated or read back.' },
+  STORE_REFUSED: { retriable: false, kafkaCode: 56, todo: 'The object store refuses: check credentials, permissions and the path.' },
+  STORE_FULL: { retriable: true, kafkaCode: 56, todo: 'Free space on the disk of the store, or raise its size: nothing is deleted yet.' },
+  OBJECT_EXISTS: { retriable: false, kafkaCode: 56, todo: 'Another writer holds the key: this writer must stop using its source.' },
+  OBJECT_MISSING: { retriable: true, kafkaCode: 56, todo: 'An object that the index names is not in the store: restore it from a backup of the bucket.' },
+  OBJECT_CORRUPT: { retriable: true, kafkaCode: 56, todo: 'An object does not match its checksum: restore the named object.' },
+  JOURNAL_UNSETTLED: { retriable: true, kafkaCode: 7, todo: 'The outcome of a journal append is unknown: it is repeated until it is known.' },
+  JOURNAL_CORRUPT: { retriable: false, kafkaCode: 56, todo: 'A journal frame does not match its checksum: restore the named file.' },
+  JOURNAL_FAILED: { retriable: false, kafkaCode: 56, todo: 'An fsync of the journal failed: check the disk, then start again.' },
+  JOURNAL_MISSING: { retriable: false, kafkaCode: 56, todo: 'The journal of a shard does not exist or lost entries: restore it; nothing goes on from nothing.' },
+  SHARD_QUARANTINED: { retriable: true, kafkaCode: 56, todo: 'The shard found damage and stopped: the log line names what and where.' },
+  NOT_LEADER: { retriable: true, kafkaCode: 6, todo: 'The shard is led elsewhere: ask again.' },
+  OVERLOADED: { retriable: true, kafkaCode: 7, todo: 'A bound was reached: slow down, or raise the named setting.' },
+  RPC_UNAVAILABLE: { retriable: true, kafkaCode: 7, todo: 'A peer node did not answer: check that it runs.' },
+  RPC_TIMED_OUT: { retriable: true, kafkaCode: 7, todo: 'A peer node did not answer in time.' },
+  STOPPING: { retriable: true, kafkaCode: 6, todo: 'The node is stopping: ask another one.' },
+  SETTING_INVALID: { retriable: false, kafkaCode: 42, todo: 'Correct the named setting; see docs/config.md.' },
+  DATA_FOLDER_LOCKED: { retriable: false, kafkaCode: 56, todo: 'Another process uses the data folder: stop it, or give another --data.' },
+  DATA_FOLDER_UNUSABLE: { retriable: false, kafkaCode: 56, todo: 'Make the data folder writable, or give another --data.' },
+  FORMAT_TOO_NEW: { retriable: false, kafkaCode: 56, todo: 'Start a version of Zonewise that knows this format.' },
+  CLUSTER_MISMATCH: { retriable: false, kafkaCode: 56, todo: 'Store and journal belong to different clusters: point both at the same one.' },
+  PORT_IN_USE: { retriable: false, kafkaCode: 56, todo: 'Stop what listens on the port, or choose another with --listener or --http.' },
+  TOO_FEW_FILES: { retriable: false, kafkaCode: 56, todo: 'Raise the limit of open files (ulimit -n).' }
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof ERROR_CODES

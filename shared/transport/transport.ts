@@ -1,0 +1,36 @@
+/**
+ * Contract of the carrier of RPC calls between nodes. Headers are encoded by the call's schema, payload rides beside
+ * as buffers by reference, and every byte is counted in the ledger by the zones of both ends.
+ */
+import type { RpcCall } from '#shared/rpc/call.ts'
+
+export type CallOptions = {
+  readonly deadlineMs: number // how long the caller waits, from now
+  readonly signal?: AbortSignal
+  readonly payload?: readonly Uint8Array[]
+}
+
+export type CallReply<Response> = { readonly response: Response; readonly payload: readonly Uint8Array[] }
+
+export type CallContext = {
+  readonly fromNode: number
+  readonly fromZone: string
+  /** Aborted when the caller gave up, or its node is gone. */
+  readonly signal: AbortSignal
+  readonly payload: readonly Uint8Array[]
+}
+
+export type Handler<Request, Response> =
+  (request: Request, context: CallContext) => Promise<Response | { readonly response: Response; readonly payload: readonly Uint8Array[] }>
+
+export type Transport = {
+  readonly nodeId: number
+  /**
+   * Calls a node (itself included). @throws ZonewiseError RPC_UNAVAILABLE (was not delivered or the node died: the
+   * outcome is unknown), RPC_TIMED_OUT, or what the handler threw (code, message and context survive the way).
+   */
+  call<Request, Response>(node: number, call: RpcCall<Request, Response>, request: Request, options: CallOptions): Promise<CallReply<Response>>
+  /** One handler a call; set before the node is announced. */
+  serve<Request, Response>(call: RpcCall<Request, Response>, handler: Handler<Request, Response>): void
+  close(): void
+}
