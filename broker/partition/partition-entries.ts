@@ -1,0 +1,42 @@
+/**
+ * Entries by which a shard takes up and lets go of partitions (docs/object-format.md):
+ *   createPartitions  topicId 16 bytes | createdMs f64 | count u32 | partition u32 each
+ *   dropPartitions    topicId 16 bytes
+ */
+import { Reader } from '#shared/binary/reader.ts'
+import { Writer } from '#shared/binary/writer.ts'
+import { ENTRY_KIND, type Entry } from '../shard/entry.ts'
+
+export type CreatePartitions = { readonly topicId: string; readonly createdMs: number; readonly partitions: readonly number[] }
+export type DropPartitions = { readonly topicId: string }
+
+export function encodeCreatePartitions({ topicId, createdMs, partitions }: CreatePartitions): Entry {
+  const w = new Writer(32 + 4 * partitions.length)
+  w.uuid(topicId)
+  w.float64(createdMs)
+  w.uint32(partitions.length)
+  for (const partition of partitions) w.uint32(partition)
+  return { kind: ENTRY_KIND.createPartitions, body: Buffer.concat(w.finish()) }
+}
+
+export function decodeCreatePartitions(body: Uint8Array): CreatePartitions {
+  const r = new Reader(body)
+  const topicId = r.uuid()
+  const createdMs = r.float64()
+  const partitions: number[] = Array.from({ length: r.uint32() }, () => r.uint32())
+  r.expectEnd()
+  return { topicId, createdMs, partitions }
+}
+
+export function encodeDropPartitions({ topicId }: DropPartitions): Entry {
+  const w = new Writer(16)
+  w.uuid(topicId)
+  return { kind: ENTRY_KIND.dropPartitions, body: Buffer.concat(w.finish()) }
+}
+
+export function decodeDropPartitions(body: Uint8Array): DropPartitions {
+  const r = new Reader(body)
+  const topicId = r.uuid()
+  r.expectEnd()
+  return { topicId }
+}
