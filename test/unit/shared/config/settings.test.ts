@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import {
+  bool, choice, defineSettings, deprecatedUses, duration, int, NO_SOURCES, refuseUnknown, text, type SettingSources
+} from '#shared/config/settings.ts'
+
+const table = defineSettings('GATEWAY', {
+  walLingerMs: int({ unit: 'ms', default: 5, min: 0, max: 1_000, doc: 'Longest wait.' }),
+  groupBytesMax: int({ unit: 'bytes', default: 8 * 2 ** 20, min: 1, max: 2 ** 30, doc: 'Full.' }),
+  mode: choice({ choices: ['slow', 'fast'], default: 'fast', doc: 'How.' }),
+  loud: bool({ default: false, doc: 'Noise.' }),
+  graceMs: duration({ default: 1_000, min: 0, max: 86_400_000, doc: 'Wait.', deprecated: 'use --wal-linger-ms' }),
+  name: text({ default: 'zw', doc: 'Name.' })
+}, (values) => values.walLingerMs !== 13 || 'walLingerMs must not be 13')
+
+const from = (sources: { flags?: [string, string][]; env?: Record<string, string>; file?: Record<string, unknown> }): SettingSources =>
+  ({ flags: new Map(sources.flags ?? []), env: sources.env ?? {}, file: sources.file ?? {} })
+
+function refused(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    assert(error instanceof ZonewiseError)
+    assert.equal(error.code, 'SETTING_INVALID')
+    return JSON.stringify(error.context)
+  }
+  return assert.fail('was accepted')
+}
+
+test('settings: a flag beats the environment, which beats the file, which beats the default', () => {
+  const env = { ZONEWISE_GATEWAY_WAL_LINGER_MS: '7' }
+  const file = { walLingerMs: 8 }
+  assert.equal(table.load(from({ flags: [['wal-linger-ms', '6']], env, file })).walLingerMs, 6)
+  assert.equal(table.load(from({ env, file })).walLingerMs, 7)
+  assert.equal(table.load(from({ file })).walLingerMs, 8)
+  assert.equal(table.defaults().walLingerMs, 5)
+})
+
+test('settings: values are typed and frozen', () => {
+  const values = table.load(from({ flags: [['loud', ''], ['mode', 'slow'], ['group-bytes-max', '2MiB'], ['grace-ms', '2m']] }))
+  const loud: boolean = values.loud
+  const mode: 'slow' | 'fast' = values.mode
+  assert.deepEqual([loud, mode, values.groupBytesMax, values.graceMs], [true, 'slow', 2 * 2 ** 20, 120_000])
+  assert(Object.isFrozen(values))
+})
+
+test('settings: a value out of range is refused with its source, itself and the range', () => {
+  assert.match(refused(() => table.load(from({ flags: [['wal-linger-ms', '1001']] }))), /--wal-linger-ms.*1001.*from 0 to 1000 ms/)
+  assert.match(refused(() => table.load(from({ env: { ZONEWISE_GATEWAY_MODE: 'odd' } }))), /ZONEWISE_GATEWAY_MODE.*odd.*slow, fast/)
+  assert.match(refused(() => table.load(from({ file: { walLingerMs: '5.5' } }))), /walLingerMs in the config file/)
+  assert.match(refused(() => table.load(from({ file: { name: '' } }))), /1 to 4096 characters/)
+  assert.match(refused(() => table.load(from({ flags: [['wal-linger-ms', '13']] }))), /must not be 13/)
+})
+
+test('settings: a setting without a default must be given', () => {
+  const required = defineSettings('GATEWAY', { bucket: text({ doc: 'Bucket.' }) })
+  assert.match(refused(() => required.defaults()), /--bucket/)
+})
+
+test('settings: a name that no table knows is refused, wherever it stands', () => {
+  const others = { flags: new Set(['data']), env: new Set(['ZONEWISE_HTTP']) }
+  refuseUnknown([table], from({ flags: [['data', 'x'], ['loud', '']], env: { PATH: '/', ZONEWISE_HTTP: 'h' }, file: { mode: 'slow' } }), others)
+  assert.match(refused(() => refuseUnknown([table], from({ flags: [['wal-linger', '1']] }), others)), /--wal-linger/)
+  assert.match(refused(() => refuseUnknown([table], from({ env: { ZONEWISE_GATEWAY_X: '1' } }), others)), /ZONEWISE_GATEWAY_X/)
+  assert.match(refused(() => refuseUnknown([table], from({ file: { wal: 1 } }), others)), /wal in the config file/)
+})
+
+test('settings: the use of a deprecated row is named', () => {
+  assert.deepEqual(deprecatedUses([table], NO_SOURCES), [])
+  assert.deepEqual(deprecatedUses([table], from({ file: { graceMs: 1 } })), ['--grace-ms is deprecated: use --wal-linger-ms'])
+})
