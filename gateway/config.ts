@@ -1,0 +1,32 @@
+/** Settings of the gateway role. */
+import { bool, defineSettings, int } from '#shared/config/settings.ts'
+
+const KiB = 1_024
+const MiB = 1_024 * KiB
+const GiB = 1_024 * MiB
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+
+export const gatewaySettings = defineSettings('GATEWAY', {
+  // connections
+  socketRequestMaxBytes: int({ unit: 'bytes', default: 100 * MiB, min: KiB, max: GiB, doc: 'Largest request of a client; a longer one closes the connection (Kafka: socket.request.max.bytes).' }),
+  connectionsMax: int({ default: 10_000, min: 1, max: 1_000_000, doc: 'Client connections of one gateway; one more is closed at once (Kafka: max.connections).' }),
+  connectionsMaxIdleMs: int({ unit: 'ms', default: 10 * MINUTE, min: SECOND, max: 24 * HOUR, doc: 'A connection without a request for so long is closed (Kafka: connections.max.idle.ms).' }),
+  connectionRequestsMax: int({ default: 256, min: 1, max: 100_000, doc: 'Requests of one connection in work or waiting; above it the socket is not read.' }),
+  connectionInFlightBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: KiB, max: 16 * GiB, doc: 'Request bytes of one connection in work or waiting; above it the socket is not read.' }),
+  connectionAnswerBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: KiB, max: 16 * GiB, doc: 'Answer bytes a slow reader may leave unread before none of its further requests is handled.' }),
+  inFlightBytesMax: int({ unit: 'bytes', default: 512 * MiB, min: MiB, max: 256 * GiB, doc: 'Request bytes of all connections in work or waiting; above it no socket is read.' }),
+  stopDrainMs: int({ unit: 'ms', default: 5 * SECOND, min: 0, max: 10 * MINUTE, doc: 'Longest wait for requests in work when the gateway stops.' }),
+  // requests
+  requestPartitionsMax: int({ default: 100_000, min: 1, max: 10_000_000, doc: 'Partitions (and topics, and groups) that one request may name; above it the answer is INVALID_REQUEST or the connection is closed.' }),
+  groupForwardTimeoutMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for the coordinator of a group, on top of what the request itself may wait.' }),
+  adminForwardTimeoutMs: int({ unit: 'ms', default: 15 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for the leader of the catalog, on top of what the request itself may wait.' }),
+  producerIdBlock: int({ default: 1_000, min: 1, max: 1_000_000, doc: 'Producer ids fetched from the catalog at once.' }),
+  // topics
+  autoCreateTopicsEnable: bool({ default: true, doc: 'Whether asking for the metadata of an unknown topic creates it (Kafka: auto.create.topics.enable).' }),
+  numPartitions: int({ default: 1, min: 1, max: 10_000, doc: 'Partitions of a topic created without a number of them (Kafka: num.partitions).' }),
+  defaultReplicationFactor: int({ default: 1, min: 1, max: 3, doc: 'Replication factor reported for a topic created without one; storage replicates by itself (Kafka: default.replication.factor).' })
+})
+
+export type GatewaySettings = ReturnType<typeof gatewaySettings.load>
