@@ -1,0 +1,99 @@
+/**
+ * The partitions' part of a snapshot's page (docs/object-format.md): local ids in order with gaps, producers with their
+ * batches, source windows with remembered answers. Format version first.
+ */
+import { Reader } from '#shared/binary/reader.ts'
+import { Writer } from '#shared/binary/writer.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import type { ProducerBatch } from './producer-state.ts'
+import { newPartitionsState, partitionKey, type PartitionState, type PartitionsState } from './partitions-state.ts'
+import { windowKey, type RememberedChunk } from './source-window.ts'
+
+const FORMAT = 1
+
+export function encodePartitionsState(state: PartitionsState): Uint8Array[] {
+  const w = new Writer(64 * 1024)
+  w.uint8(FORMAT)
+  w.uint32(state.byLocalId.length)
+  for (const partition of state.byLocalId) {
+    w.bool(partition !== undefined)
+    if (partition !== undefined) encodePartition(w, partition)
+  }
+  w.uint32(state.sources.size)
+  for (const { source, newestSeq, recent } of state.sources.values()) {
+    w.int32(source.nodeId)
+    w.float64(source.nodeEpoch)
+    w.string(source.nonce, false)
+    w.uint8(source.lane)
+    w.float64(newestSeq)
+    w.uint8(recent.length)
+    for (const chunk of recent) {
+      w.float64(chunk.chunkSeq)
+      w.uint32(chunk.checksum)
+      w.bytes(chunk.answers, false)
+    }
+  }
+  return w.finish()
+}
+
+function encodePartition(w: Writer, partition: PartitionState): void {
+  w.uuid(partition.topicId)
+  w.uint32(partition.partition)
+  w.float64(partition.nextOffset)
+  w.float64(partition.logStartOffset)
+  w.float64(partition.producersSweptMs)
+  w.uint32(partition.producers.size)
+  for (const [producerId, producer] of partition.producers) {
+    w.float64(producerId)
+    w.int16(producer.epoch)
+    w.float64(producer.lastMs)
+    w.uint8(producer.batches.length)
+    for (const batch of producer.batches) {
+      w.int32(batch.baseSequence)
+      w.int32(batch.lastSequence)
+      w.float64(batch.baseOffset)
+    }
+  }
+}
+
+/** @throws ZonewiseError FORMAT_TOO_NEW, FRAME_INVALID */
+export function decodePartitionsState(bytes: Uint8Array): PartitionsState {
+  const r = new Reader(bytes)
+  const version = r.uint8()
+  if (version !== FORMAT) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of partitions has an unknown format', { version })
+  const state = newPartitionsState()
+  const localCount = r.uint32()
+  for (let localId = 0; localId < localCount; localId++) {
+    if (!r.bool()) { state.byLocalId.push(undefined); continue }
+    const partition = decodePartition(r, localId)
+    state.byLocalId.push(partition)
+    state.byKey.set(partitionKey(partition.topicId, partition.partition), partition)
+  }
+  for (let left = r.uint32(); left > 0; left--) {
+    const source = { nodeId: r.int32(), nodeEpoch: r.float64(), nonce: r.string(false), lane: r.uint8() }
+    const newestSeq = r.float64()
+    const recent: RememberedChunk[] = Array.from({ length: r.uint8() }, () => ({
+      chunkSeq: r.float64(), checksum: r.uint32(), answers: Uint8Array.from(r.bytes(false))
+    }))
+    state.sources.set(windowKey(source), { source, newestSeq, recent })
+  }
+  r.expectEnd()
+  return state
+}
+
+function decodePartition(r: Reader, localId: number): PartitionState {
+  const partition: PartitionState = {
+    localId, topicId: r.uuid(), partition: r.uint32(), nextOffset: r.float64(), logStartOffset: r.float64(),
+    producersSweptMs: r.float64(), producers: new Map()
+  }
+  for (let left = r.uint32(); left > 0; left--) {
+    const producerId = r.float64()
+    const epoch = r.int16()
+    const lastMs = r.float64()
+    const batches: ProducerBatch[] = Array.from({ length: r.uint8() }, () => ({
+      baseSequence: r.int32(), lastSequence: r.int32(), baseOffset: r.float64()
+    }))
+    partition.producers.set(producerId, { epoch, lastMs, batches })
+  }
+  return partition
+}
