@@ -29,27 +29,33 @@ export class Writer {
   }
 
   int8(value: number): void {
-    this.#view.setInt8(this.#room(1), value)
+    const at = this.#room(1)
+    this.#view.setInt8(at, value)
   }
 
   int16(value: number): void {
-    this.#view.setInt16(this.#room(2), value)
+    const at = this.#room(2)
+    this.#view.setInt16(at, value)
   }
 
   int32(value: number): void {
-    this.#view.setInt32(this.#room(4), value)
+    const at = this.#room(4)
+    this.#view.setInt32(at, value)
   }
 
   uint8(value: number): void {
-    this.#view.setUint8(this.#room(1), value)
+    const at = this.#room(1)
+    this.#view.setUint8(at, value)
   }
 
   uint16(value: number): void {
-    this.#view.setUint16(this.#room(2), value)
+    const at = this.#room(2)
+    this.#view.setUint16(at, value)
   }
 
   uint32(value: number): void {
-    this.#view.setUint32(this.#room(4), value)
+    const at = this.#room(4)
+    this.#view.setUint32(at, value)
   }
 
   int64(value: number): void {
@@ -59,11 +65,13 @@ export class Writer {
   }
 
   float64(value: number): void {
-    this.#view.setFloat64(this.#room(8), value)
+    const at = this.#room(8)
+    this.#view.setFloat64(at, value)
   }
 
   bool(value: boolean): void {
-    this.#view.setUint8(this.#room(1), value ? 1 : 0)
+    const at = this.#room(1)
+    this.#view.setUint8(at, value ? 1 : 0)
   }
 
   /** An unsigned varint of 32 bits. */
@@ -121,7 +129,8 @@ export class Writer {
   }
 
   uuid(value: string): void {
-    this.#buffer.set(uuidToBytes(value), this.#room(16))
+    const at = this.#room(16)
+    this.#buffer.set(uuidToBytes(value), at)
   }
 
   /** Count of an array's elements; -1 for null. */
@@ -139,7 +148,8 @@ export class Writer {
       this.#push(value)
       return
     }
-    this.#buffer.set(value, this.#room(value.length))
+    const at = this.#room(value.length)
+    this.#buffer.set(value, at)
   }
 
   /** Appends chunks without a length, in order; the long ones by reference. */
@@ -171,6 +181,7 @@ export class Writer {
     this.#start = this.#at
   }
 
+  /** Takes `length` bytes; growing replaces the buffer, so callers name it only after this call. */
   #room(length: number): number {
     const at = this.#at
     if (at + length > this.#buffer.length) return this.#grow(length)
