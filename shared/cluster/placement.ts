@@ -1,0 +1,99 @@
+/**
+ * Where things live, as pure functions of a membership snapshot: every node computes the same. Partitions and groups
+ * hash to shards (fixed for ever); shards go to brokers by rendezvous hashing with bounded load, so that nodes and zones
+ * get even shares and a node that comes or goes moves little more than its own.
+ * Tables are computed once a snapshot and kept as long as it.
+ */
+import { hashNumbers, hashText, hashTextAndNumber } from './hash.ts'
+import { CATALOG_SHARD, type ClusterSnapshot, type NodeInfo } from './membership.ts'
+
+/** No broker is alive: a call to this node fails as to any dead one. */
+export const NO_NODE = -1
+
+type Placement = {
+  readonly leaders: ReadonlyMap<number, number> // shard to node id
+  readonly readers: Map<string, ReadonlyMap<number, number>> // zone to (shard to node id), filled on demand
+}
+
+const placements = new WeakMap<ClusterSnapshot, Placement>()
+
+/** The shard of a partition, in [0, shardCount). */
+export function shardOfPartition(topicId: string, partition: number, shardCount: number): number {
+  return hashTextAndNumber(topicId, partition) % shardCount
+}
+
+/** The shard of a consumer group or a transactional id, in [0, shardCount). */
+export function shardOfGroup(groupId: string, shardCount: number): number {
+  return hashText(groupId) % shardCount
+}
+
+/** The node id of the broker that should lead `shard` (CATALOG_SHARD too), or NO_NODE. */
+export function leaderOf(snapshot: ClusterSnapshot, shard: number): number {
+  return placementOf(snapshot).leaders.get(shard) ?? NO_NODE
+}
+
+/**
+ * The node id of the broker that reads `shard` for `zone`, or null: the zone has no broker. In the leader's zone it is
+ * the leader itself, which has a view anyway.
+ */
+export function zoneReaderOf(snapshot: ClusterSnapshot, zone: string, shard: number): number | null {
+  const { leaders, readers } = placementOf(snapshot)
+  let table = readers.get(zone)
+  if (table === undefined) {
+    const brokers = brokersOf(snapshot).filter((node) => node.zone === zone)
+    readers.set(zone, (table = assign('reader', shardsOf(snapshot), brokers, leaders)))
+  }
+  return table.get(shard) ?? null
+}
+
+function placementOf(snapshot: ClusterSnapshot): Placement {
+  let found = placements.get(snapshot)
+  if (found === undefined) {
+    const leaders = assign('leader', shardsOf(snapshot), brokersOf(snapshot), new Map())
+    placements.set(snapshot, (found = { leaders, readers: new Map() }))
+  }
+  return found
+}
+
+function brokersOf(snapshot: ClusterSnapshot): NodeInfo[] {
+  return snapshot.nodes.filter((node) => node.roles.broker)
+}
+
+function shardsOf(snapshot: ClusterSnapshot): number[] {
+  return [CATALOG_SHARD, ...Array.from({ length: snapshot.shardCount }, (_, shard) => shard)]
+}
+
+/**
+ * Gives each shard to the node that ranks highest for it and is not full; `fixed` ones (if their node is among
+ * `nodes`) are given first. Full means the fair share rounded up, of the node and of its zone (by its count of nodes):
+ * the bounds always leave room, because a zone below its bound has a node below its own.
+ */
+function assign(use: string, shards: readonly number[], nodes: readonly NodeInfo[], fixed: ReadonlyMap<number, number>): Map<number, number> {
+  const assigned = new Map<number, number>()
+  if (nodes.length === 0) return assigned
+  const zoneNodes = new Map<string, number>()
+  for (const { zone } of nodes) zoneNodes.set(zone, (zoneNodes.get(zone) ?? 0) + 1)
+  const nodeLoadMax = Math.ceil(shards.length / nodes.length)
+  const zoneLoadMax = (zone: string): number => Math.ceil((shards.length * zoneNodes.get(zone)!) / nodes.length)
+  const nodeLoads = new Map<number, number>()
+  const zoneLoads = new Map<string, number>()
+  const give = (shard: number, { nodeId, zone }: NodeInfo): void => {
+    assigned.set(shard, nodeId)
+    nodeLoads.set(nodeId, (nodeLoads.get(nodeId) ?? 0) + 1)
+    zoneLoads.set(zone, (zoneLoads.get(zone) ?? 0) + 1)
+  }
+  const isFull = ({ nodeId, zone }: NodeInfo): boolean =>
+    (nodeLoads.get(nodeId) ?? 0) >= nodeLoadMax || (zoneLoads.get(zone) ?? 0) >= zoneLoadMax(zone)
+  for (const shard of shards) {
+    const node = nodes.find(({ nodeId }) => nodeId === fixed.get(shard))
+    if (node !== undefined) give(shard, node)
+  }
+  for (const shard of shards) {
+    if (assigned.has(shard)) continue
+    const ranked = nodes
+      .map((node) => ({ node, rank: hashNumbers(use, node.nodeId, shard) }))
+      .sort((a, b) => b.rank - a.rank || a.node.nodeId - b.node.nodeId)
+    give(shard, (ranked.find(({ node }) => !isFull(node)) ?? ranked[0]!).node)
+  }
+  return assigned
+}
