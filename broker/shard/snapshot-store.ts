@@ -68,5 +68,4 @@ export class SnapshotStore {
   async #head(key: string): Promise<SnapshotHead> {
     return decodeHead(key, await this.#store.get(key))
   }
-
 }

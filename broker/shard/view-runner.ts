@@ -1,0 +1,152 @@
+/**
+ * Keeps the durable copy of one shard on this node: recovered from the newest snapshot and the journal, then fed by the
+ * leader; whatever the feed does not continue exactly is read from the journal. Damage quarantines the shard.
+ */
+import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { comparePositions, type JournalGroup, type Position, type ShardJournal } from '#shared/journal/journal.ts'
+import type { Log } from '#shared/log/log.ts'
+import type { Runtime } from '#shared/runtime/runtime.ts'
+import { newDurableShard, takeGroup, type DurableShard } from './durable-shard.ts'
+import type { ShardIndex } from './shard-index.ts'
+import type { ShardState } from './shard-state.ts'
+import type { ShardView } from './shard-view.ts'
+import type { SnapshotStore } from './snapshot-store.ts'
+
+export type ViewParts = {
+  readonly shard: number
+  readonly journal: ShardJournal
+  readonly snapshots: SnapshotStore
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
+/** One read of the journal while catching up. */
+const READ_BOUNDS = { groupsMax: 1_000, bytesMax: 8 * 1024 * 1024 } as const
+
+export class ViewRunner implements ShardView {
+  readonly shard: number
+  readonly #parts: ViewParts
+  readonly #listeners = new Set<(localIds: ReadonlySet<number>) => void>()
+  #durable: DurableShard
+  #catchingUp: Promise<void> | null = null
+  #failure: ZonewiseError | null = null
+  #touchedMs: number
+  #bytesSinceSnapshot = 0
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts
+    this.shard = parts.shard
+    this.#durable = newDurableShard(parts.shard)
+    this.#touchedMs = parts.runtime.clock.monotonicMs()
+  }
+
+  get state(): ShardState { return this.#durable.state }
+  get index(): ShardIndex { return this.#durable.index }
+  get durable(): DurableShard { return this.#durable }
+  get position(): Position { return this.#durable.position }
+  get failure(): ZonewiseError | null { return this.#failure }
+  get touchedMs(): number { return this.#touchedMs }
+  /** Journal bytes taken since the newest snapshot: what a recovery would read. */
+  get bytesSinceSnapshot(): number { return this.#bytesSinceSnapshot }
+
+  snapshotTaken(): void { this.#bytesSinceSnapshot = 0 }
+
+  touch(): void { this.#touchedMs = this.#parts.runtime.clock.monotonicMs() }
+
+  onAdvance(fn: (localIds: ReadonlySet<number>) => void): () => void {
+    this.#listeners.add(fn)
+    return () => { this.#listeners.delete(fn) }
+  }
+
+  /** Loads the newest snapshot and reads the journal to its end. @throws ZonewiseError */
+  async recover(): Promise<void> {
+    const snapshot = await this.#guard(() => this.#parts.snapshots.newest(this.shard))
+    if (snapshot !== null) this.#durable = snapshot
+    const end = await this.#parts.journal.end()
+    if (snapshot !== null && comparePositions(end.position, snapshot.position) < 0)
+      throw this.#quarantine(new ZonewiseError('JOURNAL_MISSING', 'journal ends below a known snapshot', {
+        shard: this.shard, journal: `${end.position.epoch}-${end.position.seq}`, snapshot: `${snapshot.position.epoch}-${snapshot.position.seq}`
+      }))
+    await this.catchUp()
+  }
+
+  async barrier(): Promise<void> {
+    if (this.#failure !== null) throw this.#failure
+    const end = await this.#parts.journal.end()
+    while (comparePositions(this.#durable.position, end.position) < 0) await this.catchUp()
+    if (this.#failure !== null) throw this.#failure
+  }
+
+  /** Takes a group from the leader; false: it does not continue what is here, the journal has to be read. */
+  take(group: JournalGroup): boolean {
+    if (this.#failure !== null) return false
+    const taken = this.#guardSync(() => takeGroup(this.#durable, group))
+    if (taken.kind !== 'applied') return taken.kind === 'old'
+    this.#bytesSinceSnapshot += group.body.byteLength
+    for (const listener of this.#listeners) listener(taken.changed)
+    return true
+  }
+
+  /** Reads the journal to its end; one at a time. @throws ZonewiseError */
+  catchUp(): Promise<void> {
+    return (this.#catchingUp ??= this.#readOn().finally(() => { this.#catchingUp = null }))
+  }
+
+  async #readOn(): Promise<void> {
+    for (;;) {
+      if (this.#failure !== null) throw this.#failure
+      const groups = await this.#guard(() => this.#parts.journal.read(this.#durable.position, READ_BOUNDS))
+      if (groups.length === 0) return
+      for (const group of groups) {
+        if (this.take(group)) continue
+        if (this.#failure !== null) throw this.#failure
+        await this.#reload(group)
+        break
+      }
+    }
+  }
+
+  /** The journal was trimmed beyond what is here: only a newer snapshot may close the gap. */
+  async #reload(beyond: JournalGroup): Promise<void> {
+    const snapshot = await this.#guard(() => this.#parts.snapshots.newest(this.shard))
+    if (snapshot === null || comparePositions(snapshot.position, beyond.after) < 0)
+      throw this.#quarantine(new ZonewiseError('JOURNAL_MISSING', 'journal has a gap that no snapshot covers', {
+        shard: this.shard, have: `${this.position.epoch}-${this.position.seq}`, journal: `${beyond.after.epoch}-${beyond.after.seq}`
+      }))
+    if (comparePositions(snapshot.position, this.position) <= 0) return
+    this.#durable = snapshot
+    this.#bytesSinceSnapshot = 0
+    const all = new Set(snapshot.state.partitions.byLocalId.keys())
+    for (const listener of this.#listeners) listener(all)
+  }
+
+  async #guard<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read()
+    } catch (error) {
+      throw this.#judge(error)
+    }
+  }
+
+  #guardSync<T>(apply: () => T): T | { kind: 'gap' } {
+    try {
+      return apply()
+    } catch (error) {
+      this.#quarantine(error)
+      return { kind: 'gap' }
+    }
+  }
+
+  /** What cannot pass by itself quarantines; an unavailable store or journal does not. */
+  #judge(error: unknown): unknown {
+    const passing = error instanceof ZonewiseError && ['STORE_UNAVAILABLE', 'JOURNAL_UNSETTLED', 'STORE_FULL', 'STOPPING'].includes(error.code)
+    return passing ? error : this.#quarantine(error)
+  }
+
+  #quarantine(cause: unknown): ZonewiseError {
+    if (this.#failure !== null) return this.#failure
+    this.#failure = new ZonewiseError('SHARD_QUARANTINED', 'shard is quarantined', { shard: this.shard, reason: explain(cause) }, cause)
+    this.#parts.log.error('shard quarantined', { shard: this.shard, reason: explain(cause) })
+    return this.#failure
+  }
+}
