@@ -1,0 +1,44 @@
+/** What starting a node in this process needs, and what a running one offers. */
+import type { BrokerSettings } from '#broker/config.ts'
+import type { GatewaySettings } from '#gateway/config.ts'
+import type { LedgerRow } from '#shared/ledger/ledger.ts'
+import type { Log } from '#shared/log/log.ts'
+import type { Metrics } from '#shared/metrics/metrics.ts'
+import type { Network } from '#shared/runtime/network.ts'
+import type { Runtime } from '#shared/runtime/runtime.ts'
+
+/** One listener, as `--listener` gave it: each zone's listener makes a node of its own (ids 1, 2, 3 in their order). */
+export type ListenerSpec = {
+  readonly name: string
+  readonly zone: string
+  readonly host: string
+  readonly port: number // 0: any free port
+  readonly advertisedHost: string
+  readonly advertisedPort: number // 0: the port that was bound
+}
+
+export type StartOptions = {
+  readonly data: string // folder of the journal, and of the store unless `store` names another
+  readonly store: string | undefined // 'file:DIR' | 'memory:'
+  readonly journal: string | undefined // 'file:DIR' | 'memory:'
+  readonly listeners: readonly ListenerSpec[]
+  readonly shards: number // of a new cluster; an old one keeps its own
+  readonly gatewaySettings: GatewaySettings
+  readonly brokerSettings: BrokerSettings
+  readonly runtime: Runtime
+  readonly network: Network
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+export type Endpoint = { readonly zone: string; readonly host: string; readonly port: number; readonly nodeId: number }
+
+export type Running = {
+  readonly endpoints: readonly Endpoint[] // as advertised, in the order of the listeners
+  /** `missing` says in words what the node still waits for. */
+  ready(): Promise<{ readonly ready: boolean; readonly missing: readonly string[] }>
+  ledger(): readonly LedgerRow[]
+  metricsText(): string
+  /** Drains, writes snapshots and gives the folder back. */
+  stop(): Promise<void>
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+// Plain JavaScript that Node 18 can read: runs main.ts on Node 26, its own copy in node_modules if the system's is older.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const NODE_MAJOR_MIN = 26
+const here = dirname(fileURLToPath(import.meta.url))
+
+/** The Node 26 that npm installed with Zonewise: beside it in a checkout, or hoisted above it in another project. */
+function installedNode() {
+  const name = process.platform === 'win32' ? 'node.cmd' : 'node'
+  for (let folder = dirname(here); ; folder = dirname(folder)) {
+    const found = join(folder, 'node_modules', '.bin', name)
+    if (existsSync(found)) return found
+    if (dirname(folder) === folder) return null
+  }
+}
+
+function runOnInstalledNode() {
+  const node = installedNode()
+  if (node === null || process.env.ZONEWISE_NODE_CHOSEN === '1') {
+    console.error(`zonewise needs Node ${NODE_MAJOR_MIN} or newer, this is ${process.version}: ` +
+      'run "npm ci" without --omit=optional, or put a newer node on the PATH')
+    process.exit(1)
+  }
+  const env = { ...process.env, ZONEWISE_NODE_CHOSEN: '1' }
+  const child = spawn(node, [join(here, 'zonewise.mjs'), ...process.argv.slice(2)], { stdio: 'inherit', env })
+  const ended = (signal) => process.exit(128 + (constants.signals[signal] ?? 0))
+  // A terminal sends Ctrl-C to both processes of the foreground group; only a signal to this one alone is passed on.
+  process.on('SIGINT', () => { if (!process.stdin.isTTY) child.kill('SIGINT') })
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('error', (error) => {
+    console.error(`zonewise cannot run ${node}: ${error.message}`)
+    process.exit(1)
+  })
+  child.on('exit', (code, signal) => (signal === null ? process.exit(code ?? 1) : ended(signal)))
+}
+
+if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
+  runOnInstalledNode()
+} else {
+  delete process.env.ZONEWISE_NODE_CHOSEN // ZONEWISE_ variables are settings from here on
+  const { enableCompileCache } = await import('node:module')
+  enableCompileCache()
+  const { main } = await import('./main.ts')
+  await main(process.argv.slice(2))
+}
