@@ -97,6 +97,12 @@ export class Leadership implements ShardLeader {
     return this.#parts.runtime.clock.monotonicMs() - this.#provenMs <= maxAgeMs ? Promise.resolve() : this.proof()
   }
 
+  /** Resolves when all that was decided before the call is durable: enough for a repeated answer. @throws as append */
+  settled(): Promise<void> {
+    if (this.ended.aborted) return Promise.reject(this.ended.reason as Error)
+    return (this.#open ?? this.#inFlight)?.durable.promise ?? Promise.resolve()
+  }
+
   /** Resolves when nothing is open or in flight any more. */
   async drained(): Promise<void> {
     while (!this.ended.aborted) {
