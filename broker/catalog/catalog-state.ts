@@ -1,0 +1,160 @@
+/**
+ * The catalog: topics, the cluster's own facts, producer id blocks. Pure; changed by `applyCatalogEntry` only. Topics
+ * are values: a change puts a new one in the old one's place, so what was handed out stays as it was.
+ * Invariants: a name belongs to at most one topic that is not being deleted; producer id blocks are dense from 0.
+ */
+import assert from 'node:assert/strict'
+import { array, decodeMessage, encodeMessage, field, float64, int16, int32, message, string, struct, uint8, uuid } from '#shared/binary/message.ts'
+import { Reader } from '#shared/binary/reader.ts'
+import { Writer } from '#shared/binary/writer.ts'
+import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { ENTRY_KIND, type Entry } from '../shard/entry.ts'
+import { configFields, decodeCatalogEntry, type ClusterFact, type ProducerIdBlock, type TopicCount, type TopicIntent } from './catalog-entries.ts'
+
+export type CatalogTopic = TopicInfo & { readonly createdMs: number }
+
+/** Ids [firstId, endId) were given out at `timeMs` or up to a minute earlier. */
+export type ProducerIdRange = { readonly firstId: number; readonly endId: number; readonly timeMs: number }
+
+export type CatalogState = {
+  cluster: ClusterFact | null // null until the cluster is created
+  readonly topics: Map<string, CatalogTopic> // by id, deleting ones too
+  readonly topicsByName: Map<string, CatalogTopic> // without deleting ones
+  partitionCount: number // of all topics, as intended, deleting ones too
+  readonly producerIds: ProducerIdRange[] // ascending, dense
+}
+
+/**
+ * Ranges of one minute are kept as one, under the minute's end; beyond `rangesMax` the oldest two become one under the
+ * newer's time. That many minutes are longer than any producer is remembered, so nobody sees the difference.
+ */
+const PRODUCER_IDS = { grainMs: 60_000, rangesMax: 4_096 } as const
+
+export function newCatalogState(): CatalogState {
+  return { cluster: null, topics: new Map(), topicsByName: new Map(), partitionCount: 0, producerIds: [] }
+}
+
+/** The first producer id that was never given out. */
+export function nextProducerId(state: CatalogState): number {
+  return state.producerIds.at(-1)?.endId ?? 0
+}
+
+/** Applies an entry in place; a step of a topic that is gone changes nothing. @throws ZonewiseError FRAME_INVALID */
+export function applyCatalogEntry(state: CatalogState, entry: Entry, _timeMs: number): void {
+  const decoded = decodeCatalogEntry(entry)
+  assert(decoded !== null)
+  const { kind, fact } = decoded
+  switch (kind) {
+    case ENTRY_KIND.cluster: state.cluster = fact; return
+    case ENTRY_KIND.topicIntent: return applyIntent(state, fact)
+    case ENTRY_KIND.partitionsIntent: return applyPartitionsIntent(state, fact)
+    case ENTRY_KIND.topicDone: return applyDone(state, fact)
+    case ENTRY_KIND.topicDelete: return applyDelete(state, fact.topicId)
+    case ENTRY_KIND.topicGone: return applyGone(state, fact.topicId)
+    case ENTRY_KIND.producerIdBlock: return applyProducerIdBlock(state.producerIds, fact)
+  }
+}
+
+function put(state: CatalogState, topic: CatalogTopic): void {
+  state.topics.set(topic.topicId, topic)
+  if (topic.state === 'deleting') {
+    if (state.topicsByName.get(topic.name)?.topicId === topic.topicId) state.topicsByName.delete(topic.name)
+  } else state.topicsByName.set(topic.name, topic)
+}
+
+function applyIntent(state: CatalogState, intent: TopicIntent): void {
+  const { topicId, name, partitionCount, replicationFactor, createdMs } = intent
+  assert(!state.topics.has(topicId))
+  assert(!state.topicsByName.has(name))
+  const configs = Object.fromEntries(intent.configs.map((config) => [config.name, config.value]))
+  put(state, { topicId, name, partitionCount, replicationFactor, configs, createdMs, state: 'creating', readyPartitionCount: 0 })
+  state.partitionCount += partitionCount
+}
+
+function applyPartitionsIntent(state: CatalogState, { topicId, partitionCount }: TopicCount): void {
+  const topic = state.topics.get(topicId)
+  if (topic?.state !== 'ready') return
+  assert(partitionCount > topic.partitionCount)
+  state.partitionCount += partitionCount - topic.partitionCount
+  put(state, { ...topic, partitionCount })
+}
+
+function applyDone(state: CatalogState, { topicId, partitionCount }: TopicCount): void {
+  const topic = state.topics.get(topicId)
+  if (topic === undefined || topic.state === 'deleting' || partitionCount <= topic.readyPartitionCount) return
+  assert(partitionCount <= topic.partitionCount)
+  put(state, { ...topic, state: 'ready', readyPartitionCount: partitionCount })
+}
+
+function applyDelete(state: CatalogState, topicId: string): void {
+  const topic = state.topics.get(topicId)
+  if (topic !== undefined) put(state, { ...topic, state: 'deleting' })
+}
+
+function applyGone(state: CatalogState, topicId: string): void {
+  const topic = state.topics.get(topicId)
+  if (topic === undefined) return
+  assert.equal(topic.state, 'deleting')
+  state.topics.delete(topicId)
+  state.partitionCount -= topic.partitionCount
+}
+
+function applyProducerIdBlock(ranges: ProducerIdRange[], { firstId, count, timeMs }: ProducerIdBlock): void {
+  const last = ranges.at(-1)
+  assert.equal(firstId, last?.endId ?? 0)
+  const endId = firstId + count
+  assert(Number.isSafeInteger(endId))
+  const minuteMs = Math.ceil(timeMs / PRODUCER_IDS.grainMs) * PRODUCER_IDS.grainMs
+  if (last !== undefined && last.timeMs >= minuteMs) ranges[ranges.length - 1] = { ...last, endId }
+  else ranges.push({ firstId, endId, timeMs: minuteMs })
+  if (ranges.length > PRODUCER_IDS.rangesMax) ranges.splice(0, 2, { ...ranges[1]!, firstId: ranges[0]!.firstId })
+}
+
+const TOPIC_STATES = ['creating', 'ready', 'deleting'] as const
+const FORMAT = 1
+
+/** Snapshot of a catalog, behind one byte of format (docs/object-format.md). */
+const catalogSnapshot = message('CatalogSnapshot', { versions: [0, 0], flexibleSince: null }, {
+  cluster: field(array(struct({ clusterId: field(string), shardCount: field(int32), clusterVersion: field(int32) }))), // none or one
+  topics: field(array(struct({
+    topicId: field(uuid), name: field(string), partitionCount: field(int32), readyPartitionCount: field(int32),
+    replicationFactor: field(int16), configs: field(array(struct(configFields))), createdMs: field(float64), state: field(uint8)
+  }))),
+  producerIds: field(array(struct({ firstId: field(float64), endId: field(float64), timeMs: field(float64) })))
+})
+
+/** Copies the state out: the chunks no longer change when it does. */
+export function encodeCatalogState(state: CatalogState): Uint8Array[] {
+  const w = new Writer(4_096)
+  w.uint8(FORMAT)
+  encodeMessage(catalogSnapshot, 0, {
+    cluster: state.cluster === null ? [] : [state.cluster],
+    topics: [...state.topics.values()].map((topic) => ({
+      ...topic,
+      configs: Object.entries(topic.configs).map(([name, value]) => ({ name, value })),
+      state: TOPIC_STATES.indexOf(topic.state)
+    })),
+    producerIds: state.producerIds
+  }, w)
+  return w.finish()
+}
+
+/** @throws ZonewiseError FORMAT_TOO_NEW, FRAME_INVALID */
+export function decodeCatalogState(bytes: Uint8Array): CatalogState {
+  const r = new Reader(bytes)
+  const version = r.uint8()
+  if (version !== FORMAT) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of the catalog has an unknown format', { version })
+  const held = decodeMessage(catalogSnapshot, 0, r)
+  r.expectEnd()
+  const state = newCatalogState()
+  state.cluster = held.cluster[0] ?? null
+  for (const topic of held.topics) {
+    const topicState = TOPIC_STATES[topic.state]
+    if (topicState === undefined) throw new ZonewiseError('FRAME_INVALID', 'topic of an unknown state', { topicId: topic.topicId })
+    put(state, { ...topic, configs: Object.fromEntries(topic.configs.map(({ name, value }) => [name, value])), state: topicState })
+    state.partitionCount += topic.partitionCount
+  }
+  state.producerIds.push(...held.producerIds)
+  return state
+}
