@@ -26,7 +26,7 @@ export class StaticMembership implements Membership {
     assert(snapshot.version > this.#snapshot.version)
     assertOrdered(snapshot)
     this.#snapshot = snapshot
-    for (const watcher of [...this.#watchers]) watcher(snapshot)
+    for (const watcher of this.#watchers) watcher(snapshot)
   }
 }
 
