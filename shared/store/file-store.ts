@@ -1,0 +1,165 @@
+/**
+ * Object store in a folder: key -> path below the root, one process at a time. An object appears whole or not at all:
+ * it is written and synced under `.tmp/`, then gets its name by link (create) or rename (replace), and the call
+ * resolves when the name is durable too. A file system cannot hold both `a` and `a/b`: the second is STORE_REFUSED.
+ */
+import assert from 'node:assert/strict'
+import { ZonewiseError } from '../errors/zonewise-error.ts'
+import type { Files } from '../runtime/files.ts'
+import { FolderSyncer } from './folder-syncer.ts'
+import { HandleCache } from './handle-cache.ts'
+import { checkKey, checkPrefix, isKey, LIST_MAX } from './key.ts'
+import type { ObjectInfo, ObjectStore } from './object-store.ts'
+
+const TEMPORARY = '.tmp'
+const STATS_IN_FLIGHT = 32
+
+export type FileStoreOptions = {
+  readonly files: Files
+  readonly root: string // absolute
+  readonly handlesMax: number // files kept open for ranged reads
+}
+
+/** Opens the store, making its folder where there is none, and sweeps what a crash left half-written. */
+export async function openFileStore(options: FileStoreOptions): Promise<ObjectStore> {
+  const { files, root } = options
+  const temporary = `${root}/${TEMPORARY}`
+  await files.makeFolder(temporary)
+  for (const entry of (await files.readFolder(temporary)) ?? []) await files.remove(`${temporary}/${entry.name}`)
+  return new FileStore(options)
+}
+
+class FileStore implements ObjectStore {
+  readonly #files: Files
+  readonly #root: string
+  readonly #folders: FolderSyncer
+  readonly #handles: HandleCache
+  #temporaryCount = 0
+
+  constructor({ files, root, handlesMax }: FileStoreOptions) {
+    this.#files = files
+    this.#root = root
+    this.#folders = new FolderSyncer(files, root)
+    this.#handles = new HandleCache(files, handlesMax)
+  }
+
+  async putIfAbsent(key: string, chunks: readonly Uint8Array[]): Promise<void> {
+    checkKey(key)
+    const { path, folder } = this.#place(key)
+    await this.#folders.make(folder)
+    const temporary = await this.#write(chunks)
+    let created: boolean
+    try {
+      created = await this.#files.link(temporary, path)
+    } finally {
+      await this.#files.remove(temporary)
+    }
+    // Also for the loser: the object it meets may be its own, of a try whose sync failed, and it will rely on it.
+    await this.#folders.sync(folder)
+    if (!created) throw new ZonewiseError('OBJECT_EXISTS', 'the key is taken', { key })
+  }
+
+  async put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
+    checkKey(key)
+    const { path, folder } = this.#place(key)
+    await this.#folders.make(folder)
+    const temporary = await this.#write(chunks)
+    try {
+      await this.#files.rename(temporary, path)
+    } catch (cause) {
+      await this.#files.remove(temporary)
+      throw cause
+    }
+    this.#handles.drop(path)
+    await this.#folders.sync(folder)
+  }
+
+  async get(key: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array> {
+    checkKey(key)
+    const { path } = this.#place(key)
+    const bytes = await this.#handles.use(path, (file, size) => {
+      if (range === undefined) return file.read(0, size)
+      assert(range.start >= 0 && range.end >= range.start)
+      const start = Math.min(range.start, size)
+      return file.read(start, Math.min(range.end, size) - start)
+    })
+    if (bytes === null) throw new ZonewiseError('OBJECT_MISSING', 'no such object', { key })
+    return bytes
+  }
+
+  async head(key: string): Promise<ObjectInfo | null> {
+    checkKey(key)
+    const info = await this.#files.info(this.#place(key).path)
+    return info === null || info.folder ? null : { key, bytes: info.bytes, modifiedMs: info.modifiedMs }
+  }
+
+  async list(prefix: string, options: { readonly after?: string; readonly max?: number } = {}): Promise<ObjectInfo[]> {
+    checkPrefix(prefix)
+    const { after = '', max = LIST_MAX } = options
+    const top = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+    const found: ObjectInfo[] = []
+    for (let last = after; found.length < max;) { // again where keys were deleted between walk and head
+      const keys: string[] = []
+      await this.#walk(top, prefix, last, max - found.length, keys)
+      if (keys.length === 0) break
+      last = keys.at(-1)!
+      for (let at = 0; at < keys.length; at += STATS_IN_FLIGHT) {
+        const infos = await Promise.all(keys.slice(at, at + STATS_IN_FLIGHT).map((key) => this.head(key)))
+        for (const info of infos) if (info !== null) found.push(info)
+      }
+    }
+    return found
+  }
+
+  async delete(key: string): Promise<void> {
+    checkKey(key)
+    const { path, folder } = this.#place(key)
+    this.#handles.drop(path)
+    if (!(await this.#files.remove(path))) return
+    this.#handles.drop(path)
+    await this.#folders.sync(folder)
+  }
+
+  freeBytes(): Promise<number | null> {
+    return this.#files.freeBytes(this.#root)
+  }
+
+  close(): Promise<void> {
+    return this.#handles.close()
+  }
+
+  #place(key: string): { path: string; folder: string } {
+    const path = `${this.#root}/${key}`
+    return { path, folder: path.slice(0, path.lastIndexOf('/')) }
+  }
+
+  async #write(chunks: readonly Uint8Array[]): Promise<string> {
+    const path = `${this.#root}/${TEMPORARY}/${this.#temporaryCount++}`
+    const file = await this.#files.create(path)
+    let written = false
+    try {
+      await file.write(0, chunks)
+      await file.sync()
+      written = true
+    } finally {
+      await file.close()
+      if (!written) await this.#files.remove(path)
+    }
+    return path
+  }
+
+  /** Adds keys below `folder` (empty, or ending in '/') to `keys`, in byte order; a folder sorts as its name and '/'. */
+  async #walk(folder: string, prefix: string, after: string, max: number, keys: string[]): Promise<void> {
+    const entries = (await this.#files.readFolder(`${this.#root}/${folder}`)) ?? []
+    const names = entries.map((entry) => `${folder}${entry.name}${entry.folder ? '/' : ''}`).sort()
+    for (const name of names) {
+      if (keys.length >= max) return
+      if (!isKey(name.endsWith('/') ? name.slice(0, -1) : name)) continue // `.tmp`, and what others left here
+      if (!name.endsWith('/')) {
+        if (name > after && name.startsWith(prefix)) keys.push(name)
+      } else if ((name.startsWith(prefix) || prefix.startsWith(name)) && (name > after || after.startsWith(name))) {
+        await this.#walk(name, prefix, after, max, keys)
+      }
+    }
+  }
+}
