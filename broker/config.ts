@@ -15,7 +15,19 @@ export const brokerSettings = defineSettings('BROKER', {
   snapshotJournalBytes: int({ unit: 'bytes', default: 4 * MiB, min: KiB, max: 4 * GiB, doc: 'Journal bytes of a shard after which a snapshot is due.' }),
   feedQueueBytesMax: int({ unit: 'bytes', default: 8 * MiB, min: KiB, max: GiB, doc: 'Journal bytes queued for a follower; one further behind comes back through the journal.' }),
   feedDeadlineMs: int({ unit: 'ms', default: 3 * SECOND, min: 100, max: MINUTE, doc: 'A follower that does not answer a feed for so long is dropped from it.' }),
-  viewIdleMs: int({ unit: 'ms', default: 5 * MINUTE, min: SECOND, max: 24 * 60 * MINUTE, doc: 'A view of a shard that nobody in the zone read for so long stops following.' })
+  viewIdleMs: int({ unit: 'ms', default: 5 * MINUTE, min: SECOND, max: 24 * 60 * MINUTE, doc: 'A view of a shard that nobody in the zone read for so long stops following.' }),
+  // consumer groups
+  groupMinSessionTimeoutMs: int({ unit: 'ms', default: 6 * SECOND, min: 1, max: 24 * 60 * MINUTE, doc: 'Shortest session timeout a member may ask for (group.min.session.timeout.ms).' }),
+  groupMaxSessionTimeoutMs: int({ unit: 'ms', default: 30 * MINUTE, min: 1, max: 24 * 60 * MINUTE, doc: 'Longest session timeout a member may ask for (group.max.session.timeout.ms).' }),
+  groupInitialRebalanceDelayMs: int({ unit: 'ms', default: 3 * SECOND, min: 0, max: 10 * MINUTE, doc: 'How long an empty group waits for more members after the first (group.initial.rebalance.delay.ms).' }),
+  groupSizeMax: int({ default: 10_000, min: 1, max: 100_000, doc: 'Members of a group (group.max.size).' }),
+  groupCountMax: int({ default: 10_000, min: 1, max: 1_000_000, doc: 'Groups of a shard; above it new ones get a retriable error.' }),
+  groupMemberBytesMax: int({ unit: 'bytes', default: 256 * KiB, min: KiB, max: 16 * MiB, doc: 'Metadata that one member may join with, over its protocols.' }),
+  groupAssignmentBytesMax: int({ unit: 'bytes', default: 2 * MiB, min: KiB, max: 16 * MiB, doc: 'Subscriptions and assignments of one generation of a group: what one journal entry holds.' }),
+  groupOffsetCountMax: int({ default: 100_000, min: 1, max: 10_000_000, doc: 'Partitions that one group may have committed offsets for.' }),
+  offsetMetadataMaxBytes: int({ unit: 'bytes', default: 4 * KiB, min: 0, max: 32_767, doc: 'Metadata of one committed offset (offset.metadata.max.bytes).' }),
+  offsetsRetentionMs: int({ unit: 'ms', default: 7 * 24 * 60 * MINUTE, min: SECOND, max: 3_650 * 24 * 60 * MINUTE, doc: 'How long offsets outlive the last member of their group, or the last commit if it never had members (offsets.retention.minutes).' }),
+  offsetsRetentionCheckMs: int({ unit: 'ms', default: 10 * MINUTE, min: SECOND, max: 24 * 60 * MINUTE, doc: 'How often groups are searched for offsets beyond their retention (offsets.retention.check.interval.ms).' })
 })
 
 export type BrokerSettings = ReturnType<typeof brokerSettings.load>

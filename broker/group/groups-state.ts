@@ -51,8 +51,9 @@ export function applyGroupEntry(state: GroupsState, entry: Entry, timeMs: number
 
 function applyGeneration(state: GroupsState, { groupId, generation, settled }: GroupGenerationEntry, timeMs: number): void {
   const group = groupOf(state, groupId, timeMs)
-  assert(generation >= group.generationGiven) // else the journal forked
-  group.generationGiven = generation
+  assert(generation >= group.generation) // else the journal forked
+  // After a takeover a static member may change its id in a settled generation older than the one given last.
+  if (generation > group.generationGiven) group.generationGiven = generation
   if (settled === null) return
   group.generation = generation
   settle(group, settled)
