@@ -15,8 +15,8 @@ export type ZoneEvidence = {
 
 export type ZoneClaim = 'client.rack' | 'client.id'
 
-// The dialects in use elsewhere: ours, WarpStream's, AutoMQ's, Inkless's. `_az=` also covers what others may invent
-// only where it is one of these: a stray `foo_az=` is no evidence.
+// Ours and the dialects of other systems, so that their clients need no new configuration. A longer name that only ends
+// in one of them (`my_zone=`) is somebody else's tag.
 const TAG = /(?:^|[^a-z0-9_-])(?:zone|ws_az|automq_az|diskless_az)=([A-Za-z0-9-]{1,64})/
 const TAG_LENGTH_MAX = 4_096 // of a client id looked at
 

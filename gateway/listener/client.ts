@@ -1,0 +1,113 @@
+/** Who is at the other end of a connection: its identity, its zone with the evidence, and the ledger cells it pays into. */
+import type { ListenerInfo } from '#shared/cluster/membership.ts'
+import type { LedgerCell } from '#shared/ledger/ledger.ts'
+import type { GatewayServices, RequestContext } from '../api/handler.ts'
+import type { ServedApi } from '../api/served-table.ts'
+import {
+  observedThroughListener, resolveZone, withClaim, zoneOfClientId, zonesDisagree, type ZoneClaim, type ZoneEvidence
+} from '../zone/client-zone.ts'
+
+type Cells = { readonly received: LedgerCell; readonly sent: LedgerCell }
+
+const PRINCIPAL_ANONYMOUS = 'anonymous'
+
+export class Client {
+  readonly connectionId: string
+  readonly host: string
+  readonly listener: ListenerInfo
+  readonly signal: AbortSignal
+  readonly #services: GatewayServices
+  readonly #gone = new AbortController()
+  #evidence: ZoneEvidence
+  #zone: string
+  #disagreementLogged = false
+  #clientId: string | null = null // the last one seen, to look at each only once
+  #requests = 0
+  #cells = new Map<ServedApi['cause'], Cells>()
+
+  constructor(services: GatewayServices, listener: ListenerInfo, connectionId: string, remoteAddress: string) {
+    this.#services = services
+    this.listener = listener
+    this.connectionId = connectionId
+    this.host = `/${remoteAddress}` // as Kafka prints it
+    this.signal = this.#gone.signal
+    this.#evidence = observedThroughListener(listener.zone)
+    this.#zone = resolveZone(this.#evidence)
+  }
+
+  get zone(): string {
+    return this.#zone
+  }
+
+  get zoneEvidence(): ZoneEvidence {
+    return this.#evidence
+  }
+
+  /** The context of its next request. */
+  context(clientId: string | null): RequestContext {
+    if (clientId !== this.#clientId) {
+      this.#clientId = clientId
+      this.claim('client.id', zoneOfClientId(clientId))
+    }
+    this.#requests += 1
+    return new Context(this, clientId, `${this.connectionId}-${this.#requests}`)
+  }
+
+  /** Keeps what the client says of its zone; says it once if what we see is another. */
+  claim(by: ZoneClaim, zone: string | null): void {
+    const evidence = withClaim(this.#evidence, by, zone)
+    if (evidence === this.#evidence) return
+    this.#evidence = evidence
+    const resolved = resolveZone(evidence)
+    if (resolved !== this.#zone) {
+      this.#zone = resolved
+      this.#cells = new Map()
+    }
+    if (this.#disagreementLogged || !zonesDisagree(evidence)) return
+    this.#disagreementLogged = true
+    const { observed, claimed, claimedBy } = evidence
+    this.#services.log.info('client claims another zone than the one it connects from', {
+      connectionId: this.connectionId, clientHost: this.host, clientId: this.#clientId, observed, claimed, claimedBy
+    })
+  }
+
+  /** Ledger cells of one cause, from the client's zone to ours and back. */
+  cells(cause: ServedApi['cause']): Cells {
+    let cells = this.#cells.get(cause)
+    if (cells === undefined) {
+      const { ledger, zone } = this.#services
+      cells = { received: ledger.cell(this.#zone, zone, cause), sent: ledger.cell(zone, this.#zone, cause) }
+      this.#cells.set(cause, cells)
+    }
+    return cells
+  }
+
+  /** Aborts what its requests still do. */
+  leave(): void {
+    this.#gone.abort()
+  }
+}
+
+class Context implements RequestContext {
+  readonly #client: Client
+  readonly clientId: string | null
+  readonly requestId: string
+
+  constructor(client: Client, clientId: string | null, requestId: string) {
+    this.#client = client
+    this.clientId = clientId
+    this.requestId = requestId
+  }
+
+  get connectionId(): string { return this.#client.connectionId }
+  get listener(): ListenerInfo { return this.#client.listener }
+  get zone(): string { return this.#client.zone }
+  get zoneEvidence(): ZoneEvidence { return this.#client.zoneEvidence }
+  get principal(): string { return PRINCIPAL_ANONYMOUS }
+  get clientHost(): string { return this.#client.host }
+  get signal(): AbortSignal { return this.#client.signal }
+
+  claimRack(rack: string): void {
+    this.#client.claim('client.rack', rack)
+  }
+}

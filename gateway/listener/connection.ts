@@ -1,0 +1,294 @@
+/**
+ * One client connection: frames in, handlers called, answers out.
+ * - Answers leave in the order of the requests (PROTOCOL 1). A request begins when all before it are answered; a Produce
+ *   request also beside earlier Produce requests: producers pipeline, and ingest keeps the order it is called in.
+ * - Bounded: requests and bytes in work or waiting (else the socket is not read), answers that a slow reader leaves
+ *   (else nothing further is begun), and the same bytes over the whole node (`ConnectionHost`).
+ * - Whatever cannot be answered closes the connection with a FIN behind the answers of earlier requests.
+ */
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import type { Socket, SocketHandlers } from '#shared/runtime/network.ts'
+import type { GatewayServices } from '../api/handler.ts'
+import type { ServedTable } from '../api/served-table.ts'
+import { AnswerQueue, type Answer } from './answer-queue.ts'
+import type { Client } from './client.ts'
+import { encodeAnswer, parseRequest, peekApiKey, type ParsedRequest } from './dispatch.ts'
+import type { FrameArena } from './frame-arena.ts'
+import { FrameAssembler, type FrameSink } from './frame-assembler.ts'
+import type { LimitedLog } from './limited-log.ts'
+import type { NodeBytes } from './node-bytes.ts'
+
+const LENGTH_BYTES = 4
+const END_GRACE_MS = 10_000 // after our FIN the peer has so long to read and send its own
+
+/** What all connections of a node share. */
+export type ConnectionHost = {
+  readonly services: GatewayServices
+  readonly table: ServedTable
+  readonly arena: FrameArena
+  readonly bytes: NodeBytes
+  readonly refusals: LimitedLog
+  closed(connection: Connection): void
+}
+
+export class Connection implements SocketHandlers, FrameSink {
+  readonly #host: ConnectionHost
+  readonly #socket: Socket
+  readonly #client: Client
+  readonly #assembler: FrameAssembler
+  readonly #answers = new AnswerQueue()
+  #waiting: Buffer[] = [] // frames not begun, oldest first from #waitingHead
+  #waitingHead = 0
+  #requests = 0 // in work or waiting
+  #requestBytes = 0
+  #output: Uint8Array[] = []
+  #outputBytes = 0
+  #flushDue = false
+  #pumping = false
+  #paused = false
+  #refused = false // nothing further is read or begun; ends behind the last answer
+  #muted = false // a request failed: what is answered after it is dropped
+  #endedMs = -1
+  #closed = false
+  #activeMs: number
+  #unattributedBytes = 0 // received, and not yet of a complete frame
+
+  constructor(host: ConnectionHost, socket: Socket, client: Client) {
+    this.#host = host
+    this.#socket = socket
+    this.#client = client
+    this.#assembler = new FrameAssembler(host.arena, host.services.settings.socketRequestMaxBytes, this)
+    this.#activeMs = this.#nowMs()
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#activeMs = this.#nowMs()
+    this.#unattributedBytes += bytes.length
+    if (this.#refused) return
+    const heldBefore = this.#assembler.heldBytes
+    const readable = this.#assembler.push(bytes)
+    this.#host.bytes.addPartial(this.#assembler.heldBytes - heldBefore)
+    if (!readable) this.#refuse('frame length out of bounds', {})
+    else if (this.#host.bytes.partialOverflows) this.#refuse('too many bytes of incomplete requests', {})
+    this.#updateReading()
+  }
+
+  frame(frame: Buffer): void {
+    if (this.#refused) return
+    this.#requests += 1
+    this.#requestBytes += frame.length
+    this.#host.bytes.add(frame.length)
+    if (this.#waiting.length > 0 || !this.#mayBegin(frame)) this.#waiting.push(frame)
+    else this.#begin(frame)
+  }
+
+  drain(): void {
+    this.#activeMs = this.#nowMs()
+    this.#advance()
+  }
+
+  closed(error: Error | null): void {
+    this.#closed = true
+    this.#refused = true
+    this.#dropWaiting()
+    this.#host.bytes.addPartial(-this.#assembler.heldBytes)
+    this.#client.cells('client').received.bytes += this.#unattributedBytes
+    this.#unattributedBytes = 0
+    this.#output = []
+    this.#outputBytes = 0
+    this.#client.leave()
+    if (error !== null) {
+      this.#host.services.log.debug('connection lost', { connectionId: this.#client.connectionId, error: error.message })
+    }
+    this.#host.closed(this)
+  }
+
+  /** The node has room again. */
+  roomAgain(): void {
+    this.#updateReading()
+  }
+
+  /** Answers what is in work, then ends. */
+  finish(): void {
+    if (this.#refused) return
+    this.#refused = true
+    this.#dropWaiting()
+    this.#advance()
+  }
+
+  destroy(): void {
+    if (!this.#closed) this.#socket.destroy()
+  }
+
+  /** Ends the connection if nothing has happened on it for `idleMs`; called by one sweep for all. */
+  endIfIdle(idleMs: number): void {
+    const nowMs = this.#nowMs()
+    if (this.#closed) return
+    if (this.#endedMs >= 0) {
+      if (nowMs - this.#endedMs >= END_GRACE_MS) this.#socket.destroy()
+      return
+    }
+    if (nowMs - this.#activeMs < idleMs) return
+    if (this.#socket.bufferedBytes > 0) this.#socket.destroy() // a FIN would wait behind what is never read
+    else if (this.#answers.length === 0) this.finish()
+  }
+
+  #mayBegin(frame: Buffer): boolean {
+    const { settings } = this.#host.services
+    if (this.#outputBytes + this.#socket.bufferedBytes > settings.connectionAnswerBytesMax) return false
+    if (this.#answers.length === 0) return true
+    return this.#answers.allPipelined && this.#host.table.byKey[peekApiKey(frame)]?.pipelined === true
+  }
+
+  #begin(frame: Buffer): void {
+    let parsed: ParsedRequest
+    try {
+      parsed = parseRequest(frame, this.#host.table)
+    } catch (error) {
+      this.#release(frame.length)
+      if (!(error instanceof ZonewiseError)) throw error
+      this.#refuse(error.message, error.context)
+      return
+    }
+    const context = this.#client.context(parsed.clientId)
+    const { received, sent } = this.#client.cells(parsed.served.cause)
+    received.bytes += LENGTH_BYTES + frame.length
+    received.requests += 1
+    this.#unattributedBytes -= LENGTH_BYTES + frame.length
+    const { pipelined, handler } = parsed.served
+    const answer: Answer = { frameBytes: frame.length, pipelined, outCell: sent, ready: false, chunks: null, failed: false }
+    this.#answers.push(answer)
+    try {
+      const response = handler(context, parsed.version, parsed.body, this.#host.services)
+      if (response instanceof Promise) {
+        response.then((value) => { this.#settle(answer, parsed, value) }).catch((error: unknown) => { this.#fail(answer, parsed, error) })
+      } else this.#settle(answer, parsed, response)
+    } catch (error) {
+      this.#fail(answer, parsed, error)
+    }
+  }
+
+  #settle(answer: Answer, parsed: ParsedRequest, response: unknown): void {
+    if (response !== null && !this.#closed) answer.chunks = encodeAnswer(parsed, response)
+    answer.ready = true
+    this.#advance()
+  }
+
+  #fail(answer: Answer, parsed: ParsedRequest, error: unknown): void {
+    if (answer.ready) throw error // the answer was made: this is a bug of the flow, not of the request
+    const api = parsed.served.api.name
+    if (error instanceof ZonewiseError) {
+      if (!this.#closed) this.#logRefusal(error.message, { ...error.context, code: error.code, api })
+    } else if (!this.#client.signal.aborted) {
+      this.#host.services.log.error('request failed by a bug', { connectionId: this.#client.connectionId, api, error })
+    }
+    answer.failed = true
+    answer.ready = true
+    this.#refused = true
+    this.#dropWaiting()
+    this.#advance()
+  }
+
+  /** Moves finished answers to the output, begins what may begin now, and ends the connection when it is done. */
+  #advance(): void {
+    for (let answer = this.#answers.takeReady(); answer !== null; answer = this.#answers.takeReady()) this.#take(answer)
+    this.#pump()
+    this.#updateReading()
+    if (this.#outputBytes > 0 || (this.#refused && this.#answers.length === 0)) this.#flushSoon()
+  }
+
+  #take(answer: Answer): void {
+    this.#release(answer.frameBytes)
+    if (answer.failed) this.#muted = true
+    if (answer.chunks === null || this.#muted || this.#closed) return
+    let bytes = 0
+    for (const chunk of answer.chunks) {
+      this.#output.push(chunk)
+      bytes += chunk.length
+    }
+    this.#outputBytes += bytes
+    answer.outCell.bytes += bytes
+    answer.outCell.requests += 1
+  }
+
+  #pump(): void {
+    if (this.#pumping) return // a handler that answers at once is inside the loop below
+    this.#pumping = true
+    while (this.#waitingHead < this.#waiting.length && this.#mayBegin(this.#waiting[this.#waitingHead]!)) {
+      this.#begin(this.#waiting[this.#waitingHead++]!)
+    }
+    if (this.#waitingHead >= this.#waiting.length) {
+      this.#waiting = []
+      this.#waitingHead = 0
+    }
+    this.#pumping = false
+  }
+
+  #flushSoon(): void {
+    if (this.#flushDue) return
+    this.#flushDue = true
+    this.#host.services.runtime.timer.soon(() => { this.#flush() })
+  }
+
+  #flush(): void {
+    this.#flushDue = false
+    if (this.#closed || this.#endedMs >= 0) return
+    if (this.#outputBytes > 0) {
+      const chunks = this.#output
+      this.#output = []
+      this.#outputBytes = 0
+      this.#activeMs = this.#nowMs()
+      this.#socket.write(chunks)
+    }
+    if (this.#refused && this.#answers.length === 0) {
+      this.#endedMs = this.#nowMs()
+      this.#socket.end()
+      return
+    }
+    this.#pump()
+    this.#updateReading()
+  }
+
+  #refuse(reason: string, context: Readonly<Record<string, unknown>>): void {
+    this.#refused = true
+    this.#logRefusal(reason, context)
+    this.#dropWaiting()
+    this.#advance()
+  }
+
+  #logRefusal(reason: string, context: Readonly<Record<string, unknown>>): void {
+    const { connectionId, host: clientHost, listener } = this.#client
+    this.#host.refusals.warn('client connection closed', { reason, ...context, connectionId, clientHost, listener: listener.name })
+  }
+
+  #dropWaiting(): void {
+    for (; this.#waitingHead < this.#waiting.length; this.#waitingHead++) this.#release(this.#waiting[this.#waitingHead]!.length)
+    this.#waiting = []
+    this.#waitingHead = 0
+  }
+
+  #release(frameBytes: number): void {
+    this.#requests -= 1
+    this.#requestBytes -= frameBytes
+    this.#host.bytes.release(frameBytes)
+  }
+
+  #updateReading(): void {
+    if (this.#closed) return
+    const { settings } = this.#host.services
+    const full = this.#requests >= settings.connectionRequestsMax ||
+      this.#requestBytes >= settings.connectionInFlightBytesMax || this.#host.bytes.isFull
+    if (full && !this.#refused) {
+      if (this.#host.bytes.isFull) this.#host.bytes.waitForRoom(this)
+      if (!this.#paused) this.#socket.pause()
+      this.#paused = true
+    } else if (this.#paused) {
+      this.#paused = false
+      this.#socket.resume()
+    }
+  }
+
+  #nowMs(): number {
+    return this.#host.services.runtime.clock.monotonicMs()
+  }
+}

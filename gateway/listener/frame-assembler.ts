@@ -1,0 +1,102 @@
+/**
+ * Cuts the bytes of one connection into request frames (four bytes of length, then the frame). Pure.
+ * What `push` is given is valid during the call only, so each frame is copied out once; a frame that comes in pieces
+ * gets room as its bytes arrive, at most four times of what is here: a lying length costs nothing.
+ */
+import type { FrameArena } from './frame-arena.ts'
+
+const LENGTH_BYTES = 4
+const ROOM_BYTES_MIN = 4_096
+const GROWTH = 4
+
+export type FrameSink = {
+  /** One frame without its length; the sink owns it. */
+  frame(frame: Buffer): void
+}
+
+export class FrameAssembler {
+  readonly #arena: FrameArena
+  readonly #frameBytesMax: number
+  readonly #sink: FrameSink
+  #prefix = 0 // the length's bytes read so far
+  #prefixBytes = 0
+  #length = -1 // of the frame under way; -1: none
+  #room: Buffer | null = null // of the frame under way; grows up to `#length`
+  #filled = 0
+  #refused = false
+
+  constructor(arena: FrameArena, frameBytesMax: number, sink: FrameSink) {
+    this.#arena = arena
+    this.#frameBytesMax = frameBytesMax
+    this.#sink = sink
+  }
+
+  /** Memory held for a frame that is not complete. */
+  get heldBytes(): number {
+    return this.#room === null ? 0 : this.#room.length
+  }
+
+  /** Takes the next bytes. False, now and for ever, once a length is negative or above the bound: close. */
+  push(bytes: Uint8Array): boolean {
+    let at = 0
+    while (!this.#refused && at < bytes.length) {
+      if (this.#room !== null) {
+        at = this.#fill(bytes, at)
+        continue
+      }
+      at = this.#readLength(bytes, at)
+      if (this.#length < 0) continue // bytes of it are missing, or it was refused
+      if (bytes.length - at < this.#length) this.#room = this.#roomFor(bytes.length - at)
+      else at = this.#whole(bytes, at)
+    }
+    return !this.#refused
+  }
+
+  #readLength(bytes: Uint8Array, start: number): number {
+    let at = start
+    while (at < bytes.length && this.#prefixBytes < LENGTH_BYTES) {
+      this.#prefix = (this.#prefix << 8) | bytes[at++]!
+      this.#prefixBytes += 1
+    }
+    if (this.#prefixBytes < LENGTH_BYTES) return at
+    const length = this.#prefix
+    this.#prefix = 0
+    this.#prefixBytes = 0
+    if (length < 0 || length > this.#frameBytesMax) this.#refused = true
+    else this.#length = length
+    return at
+  }
+
+  #whole(bytes: Uint8Array, at: number): number {
+    const end = at + this.#length
+    const frame = this.#arena.take(this.#length)
+    frame.set(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end))
+    this.#length = -1
+    this.#sink.frame(frame)
+    return end
+  }
+
+  #fill(bytes: Uint8Array, at: number): number {
+    const count = Math.min(bytes.length - at, this.#length - this.#filled)
+    if (this.#filled + count > this.#room!.length) {
+      const grown = this.#roomFor(this.#filled + count)
+      grown.set(this.#room!.subarray(0, this.#filled))
+      this.#room = grown
+    }
+    const room = this.#room!
+    room.set(bytes.subarray(at, at + count), this.#filled)
+    this.#filled += count
+    if (this.#filled === this.#length) {
+      this.#room = null
+      this.#filled = 0
+      this.#length = -1
+      this.#sink.frame(room)
+    }
+    return at + count
+  }
+
+  #roomFor(arrivedBytes: number): Buffer {
+    const bytes = Math.min(this.#length, Math.max(ROOM_BYTES_MIN, GROWTH * arrivedBytes))
+    return bytes === this.#length ? this.#arena.take(bytes) : Buffer.allocUnsafeSlow(bytes)
+  }
+}

@@ -1,0 +1,122 @@
+/** The listeners of a gateway: binds them, keeps the bound of connections, ends idle ones, drains at stop. */
+import type { ListenerInfo } from '#shared/cluster/membership.ts'
+import type { Listening, Network, Socket, SocketHandlers } from '#shared/runtime/network.ts'
+import type { Cancel } from '#shared/runtime/runtime.ts'
+import type { GatewayServices } from '../api/handler.ts'
+import type { ServedTable } from '../api/served-table.ts'
+import { Client } from './client.ts'
+import { Connection, type ConnectionHost } from './connection.ts'
+import { FrameArena } from './frame-arena.ts'
+import { LimitedLog } from './limited-log.ts'
+import { NodeBytes } from './node-bytes.ts'
+
+const SWEEPS_A_SPAN = 4 // an idle connection lives at most a quarter longer than its time
+const SWEEP_MS_MAX = 10_000
+
+const CLOSED_AT_ONCE: SocketHandlers = { data() {}, drain() {}, closed() {} }
+
+export class Listeners implements ConnectionHost {
+  readonly services: GatewayServices
+  readonly table: ServedTable
+  readonly arena = new FrameArena()
+  readonly bytes: NodeBytes
+  readonly refusals: LimitedLog
+  readonly #network: Network
+  readonly #connections = new Set<Connection>()
+  #listening: Listening[] = []
+  #nextConnection = 1
+  #cancelSweep: Cancel = () => {}
+  #stopping = false
+  #allClosed: (() => void) | null = null
+
+  constructor(services: GatewayServices, table: ServedTable, network: Network) {
+    this.services = services
+    this.table = table
+    this.#network = network
+    this.bytes = new NodeBytes(services.settings.inFlightBytesMax)
+    this.refusals = new LimitedLog(services.log, services.runtime.clock)
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  /**
+   * Binds all listeners and returns them with the ports bound: `port` 0 is replaced, and an `advertisedPort` of 0 is
+   * the port bound. @throws ZonewiseError PORT_IN_USE, with nothing left bound.
+   */
+  async start(listeners: readonly ListenerInfo[]): Promise<ListenerInfo[]> {
+    const bound: ListenerInfo[] = []
+    try {
+      for (const listener of listeners) bound.push(await this.#bind(listener))
+    } catch (error) {
+      await this.#closeListening()
+      throw error
+    }
+    this.#sweepLater()
+    return bound
+  }
+
+  /** Accepts nothing more, answers what is in work for at most `stopDrainMs`, and ends all connections. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#cancelSweep()
+    const { settings, runtime } = this.services
+    const unbound = this.#closeListening()
+    for (const connection of [...this.#connections]) connection.finish()
+    if (this.#connections.size > 0) {
+      const drained = new Promise<void>((resolve) => { this.#allClosed = resolve })
+      const cancel = runtime.timer.after(settings.stopDrainMs, () => {
+        for (const connection of [...this.#connections]) connection.destroy()
+      })
+      await drained
+      cancel()
+    }
+    await unbound
+  }
+
+  closed(connection: Connection): void {
+    this.#connections.delete(connection)
+    this.bytes.forget(connection)
+    if (this.#connections.size === 0) this.#allClosed?.()
+  }
+
+  async #bind(listener: ListenerInfo): Promise<ListenerInfo> {
+    // Connections come in before `listen` resolves only in theory; they see the ports as announced all the same.
+    let announced = listener
+    const listening = await this.#network.listen(listener.host, listener.port, (socket) => this.#accept(socket, announced))
+    this.#listening.push(listening)
+    const { port } = listening
+    announced = { ...listener, port, advertisedPort: listener.advertisedPort === 0 ? port : listener.advertisedPort }
+    return announced
+  }
+
+  #accept(socket: Socket, listener: ListenerInfo): SocketHandlers {
+    const { settings, nodeId, nodeEpoch } = this.services
+    if (this.#stopping || this.#connections.size >= settings.connectionsMax) {
+      if (!this.#stopping) {
+        this.refusals.warn('client connection closed', { reason: 'too many connections', connectionsMax: settings.connectionsMax })
+      }
+      socket.destroy()
+      return CLOSED_AT_ONCE
+    }
+    const connectionId = `${nodeId}-${nodeEpoch}-${this.#nextConnection++}`
+    const connection = new Connection(this, socket, new Client(this.services, listener, connectionId, socket.remoteAddress))
+    this.#connections.add(connection)
+    return connection
+  }
+
+  async #closeListening(): Promise<void> {
+    const listening = this.#listening
+    this.#listening = []
+    await Promise.all(listening.map((each) => each.close()))
+  }
+
+  #sweepLater(): void {
+    const { settings: { connectionsMaxIdleMs }, runtime } = this.services
+    this.#cancelSweep = runtime.timer.after(Math.min(SWEEP_MS_MAX, connectionsMaxIdleMs / SWEEPS_A_SPAN), () => {
+      for (const connection of [...this.#connections]) connection.endIfIdle(connectionsMaxIdleMs)
+      this.#sweepLater()
+    })
+  }
+}
