@@ -1,4 +1,4 @@
-/** CRC-32C (Castagnoli) of Kafka batches, WAL objects and journal frames: native where there is a binary, else slice-by-8. */
+/** CRC-32C (Castagnoli) of batches, WAL objects and journal frames: native where there is a binary, else slice-by-8. */
 import { createRequire } from 'node:module'
 
 type Crc32c = (bytes: Uint8Array, previous?: number) => number

@@ -19,8 +19,8 @@ export type Codec = {
 type Version = { readonly name: string; readonly version: number; readonly flexible: boolean }
 type DecodeField = (reader: Reader, target: Struct) => void
 type EncodeField = (writer: Writer, source: Struct) => void
-type TaggedField = { readonly name: string; readonly tag: number; readonly codec: Codec; readonly absent: unknown
-  readonly type: Type<unknown> }
+type TaggedField = { readonly name: string; readonly tag: number; readonly codec: Codec
+  readonly isAbsent: (value: unknown) => boolean }
 
 const EMPTY_LIST: readonly never[] = Object.freeze([])
 const EMPTY_BYTES = Buffer.alloc(0)
@@ -31,7 +31,8 @@ export function compile(of: Message<unknown>, version: number): Codec {
 }
 
 function refuseNull(at: Version, field: string): never {
-  throw new ZonewiseError('FRAME_INVALID', 'null where the version has none', { message: at.name, version: at.version, field })
+  const context = { message: at.name, version: at.version, field }
+  throw new ZonewiseError('FRAME_INVALID', 'null where the version has none', context)
 }
 
 function compileType(type: Type<unknown>, at: Version, nullable: boolean, field: string): Codec {
@@ -50,14 +51,20 @@ function compileType(type: Type<unknown>, at: Version, nullable: boolean, field:
     case 'uuid': return scalar(16, UUID_ZERO, (r) => r.uuid(), (w, v) => w.uuid(v as string))
     case 'string': {
       const bytesMin = flexible ? 1 : 2
-      if (nullable) return scalar(bytesMin, null, (r) => r.nullableString(flexible), (w, v) => w.nullableString(v as string | null, flexible))
+      if (nullable) {
+        const encode: Encode = (w, v) => { w.nullableString(v as string | null, flexible) }
+        return scalar(bytesMin, null, (r) => r.nullableString(flexible), encode)
+      }
       return scalar(bytesMin, '', (r) => r.string(flexible), (w, v) => {
         if (v === null) refuseNull(at, field)
         w.string(v as string, flexible)
       })
     }
     case 'bytes': {
-      if (nullable) return scalar(lengthBytes, null, (r) => r.nullableBytes(flexible), (w, v) => w.nullableBytes(v as Uint8Array | null, flexible))
+      if (nullable) {
+        const encode: Encode = (w, v) => { w.nullableBytes(v as Uint8Array | null, flexible) }
+        return scalar(lengthBytes, null, (r) => r.nullableBytes(flexible), encode)
+      }
       return scalar(lengthBytes, EMPTY_BYTES, (r) => r.bytes(flexible), (w, v) => {
         if (v === null) refuseNull(at, field)
         w.bytes(v as Uint8Array, flexible)
@@ -139,7 +146,7 @@ function compileStruct(fields: Fields, at: Version): Codec {
     template[name] = absent
     if (at.version < (options.since ?? 0) || at.version > (options.until ?? Infinity)) continue
     if (options.tag !== undefined && at.version >= (options.taggedSince ?? 0)) {
-      if (at.flexible) tagged.push({ name, tag: options.tag, codec, absent, type })
+      if (at.flexible) tagged.push({ name, tag: options.tag, codec, isAbsent: absenceTest(type, absent) })
       continue
     }
     const { decode, encode } = codec
@@ -173,7 +180,9 @@ function isNullable(options: FieldOptions<unknown>, version: number): boolean {
   return options.nullable === true || (options.nullableSince !== undefined && version >= options.nullableSince)
 }
 
-function absentValue(options: FieldOptions<unknown>, codec: Codec, type: Type<unknown>, at: Version, name: string): unknown {
+function absentValue(
+  options: FieldOptions<unknown>, codec: Codec, type: Type<unknown>, at: Version, name: string
+): unknown {
   if (options.default !== undefined) return options.default
   if (options.nullable === true || options.nullableSince !== undefined) return null
   return type.kind === 'array' || type.kind === 'struct' ? compileType(type, at, false, name).absent : codec.absent
@@ -192,9 +201,12 @@ function decodeTags(reader: Reader, target: Struct, tagged: readonly TaggedField
 }
 
 function encodeTags(writer: Writer, source: Struct, tagged: readonly TaggedField[]): void {
-  const present = tagged.filter(({ name, absent, type }) => !isSame(source[name], absent, type))
-  writer.uvarint(present.length)
-  for (const { name, tag, codec } of present) {
+  let count = 0
+  for (const { name, isAbsent } of tagged) if (!isAbsent(source[name])) count++
+  writer.uvarint(count)
+  if (count === 0) return
+  for (const { name, tag, codec, isAbsent } of tagged) {
+    if (isAbsent(source[name])) continue
     const within = new Writer()
     codec.encode(within, source[name])
     writer.uvarint(tag)
@@ -203,14 +215,15 @@ function encodeTags(writer: Writer, source: Struct, tagged: readonly TaggedField
   }
 }
 
-/** A tagged field that holds its default is not written. */
-function isSame(value: unknown, absent: unknown, type: Type<unknown>): boolean {
-  if (value === absent) return true
-  if (value === null || absent === null) return false
+/** Tells whether a value is the default of its tagged field, which then is not written. */
+function absenceTest(type: Type<unknown>, absent: unknown): (value: unknown) => boolean {
+  if (absent === null) return (value) => value === null
   if (type.kind === 'array' || type.kind === 'bytes') {
-    return (value as { readonly length: number }).length === 0 && (absent as { readonly length: number }).length === 0
+    return (value) => value !== null && (value as { readonly length: number }).length === 0
   }
-  if (type.kind !== 'struct') return false
-  return Object.entries(type.fields!).every(([name, field]) =>
-    isSame((value as Struct)[name], (absent as Struct)[name], field.type))
+  if (type.kind !== 'struct') return (value) => value === absent
+  const fields = Object.entries(type.fields!).map(([name, field]) => {
+    return { name, isAbsent: absenceTest(field.type, (absent as Struct)[name]) }
+  })
+  return (value) => value !== null && fields.every(({ name, isAbsent }) => isAbsent((value as Struct)[name]))
 }

@@ -11,7 +11,9 @@ const UUID_BYTES = 16
 
 /** Turns 16 bytes at `at` into the text form. @throws ZonewiseError FRAME_INVALID if fewer than 16 are there. */
 export function uuidFromBytes(bytes: Uint8Array, at = 0): string {
-  if (at + UUID_BYTES > bytes.length) throw new ZonewiseError('FRAME_INVALID', 'uuid cut short', { length: bytes.length })
+  if (at + UUID_BYTES > bytes.length) {
+    throw new ZonewiseError('FRAME_INVALID', 'uuid cut short', { length: bytes.length })
+  }
   return Buffer.from(bytes.buffer, bytes.byteOffset + at, UUID_BYTES).toString('base64url')
 }
 

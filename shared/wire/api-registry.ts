@@ -1,6 +1,6 @@
 /**
  * Every Kafka API that we can read and write, in one table. What a listener serves and advertises is decided by the
- * gateway; `versionMin` and `versionMax` are what the codecs know, `advertisedMin` is what ApiVersions may say at least.
+ * gateway: `versionMin` and `versionMax` are what the codecs know, `advertisedMin` the least that ApiVersions may say.
  */
 import type { Message } from '../binary/message.ts'
 import { alterConfigsRequest, alterConfigsResponse } from './api/alter-configs.ts'
@@ -94,7 +94,7 @@ export function apiByKey(apiKey: number): AnyApi | null {
   return byKey[apiKey] ?? null
 }
 
-/** Whether a body of this version has tagged fields, and so the request's header. Holds for versions still unknown, too. */
+/** Whether a body of this version has tagged fields, and so the request's header; also of versions still unknown. */
 export function isApiFlexible(of: AnyApi, version: number): boolean {
   return of.flexibleSince !== null && version >= of.flexibleSince
 }

@@ -1,2 +1,2 @@
-/** "Not asked for": Kafka's default of the bit sets of permitted operations. Zero would mean that nothing is permitted. */
+/** "Not asked for": Kafka's default of the sets of permitted operations. Zero would mean that nothing is permitted. */
 export const AUTHORIZED_OPERATIONS_UNKNOWN = -(2 ** 31)

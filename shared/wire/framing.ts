@@ -10,7 +10,7 @@ import type { Api } from './api-registry.ts'
 import { decodeResponseHeader, encodeRequestHeader, encodeResponseHeader } from './request-header.ts'
 
 const LENGTH_BYTES = 4
-const HELD_COUNT_MAX = 1024 // small chunks joined together: a peer that sends byte by byte must not fill memory with views
+const HELD_COUNT_MAX = 1024 // chunks, then they are joined: sending byte by byte must not fill memory with views
 
 /** The chunks of a whole response frame, its length first. @throws ZonewiseError FRAME_INVALID as `encodeMessage`. */
 export function encodeResponseFrame<Response>(
@@ -35,7 +35,7 @@ export function encodeRequestFrame<Request>(
   return closeFrame(writer)
 }
 
-/** Reads the body of a request whose header has been read; nothing may be left over. @throws ZonewiseError FRAME_INVALID */
+/** Reads a request's body after its header; nothing may be left over. @throws ZonewiseError FRAME_INVALID */
 export function decodeRequestBody<Request>(api: Api<Request, unknown>, version: number, reader: Reader): Request {
   const body = decodeMessage(api.request, version, reader)
   reader.expectEnd()

@@ -24,7 +24,8 @@ export type MessageLayout = { readonly flexible: boolean; readonly fields: reado
 
 type OracleField = {
   readonly name: string; readonly type: string; readonly versions: string; readonly nullableVersions?: string
-  readonly taggedVersions?: string; readonly tag?: number; readonly default?: unknown; readonly fields?: readonly OracleField[]
+  readonly taggedVersions?: string; readonly tag?: number; readonly default?: string | number
+  readonly fields?: readonly OracleField[]
 }
 type OracleMessage = {
   readonly apiKey: number; readonly validVersions: string; readonly flexibleVersions: string
@@ -76,14 +77,14 @@ export function ourLayout(of: Message<unknown>, version: number): MessageLayout 
       .map(([name, { type, options }]) => {
         const element = type.element ?? type
         const tagged = options.tag !== undefined && version >= (options.taggedSince ?? 0)
-        const nullable = options.nullable === true || (options.nullableSince !== undefined && version >= options.nullableSince)
+        const nullable = options.nullable === true || version >= (options.nullableSince ?? Infinity)
         return {
           name,
           type: `${type.kind === 'array' ? 'array ' : ''}${element.kind}`,
           nullable: nullable || type.kind === 'records',
           tag: tagged ? options.tag! : null,
           default: tagged && element.kind !== 'struct'
-            ? String(options.default ?? (nullable ? null : element.kind === 'bool' ? false : 0))
+            ? String((options.default ?? (nullable ? null : element.kind === 'bool' ? false : 0)) as number | boolean)
             : null,
           fields: element.fields === null ? [] : layout(element.fields)
         }

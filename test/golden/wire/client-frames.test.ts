@@ -1,7 +1,7 @@
 /**
  * Goal: what real clients send is read whole, and written back byte for byte.
- * Method: each `<client>-<api>-v<version>-request.hex` is a frame (without its length) as a client sent it: kafkajs 2.2,
- * @platformatic/kafka, librdkafka 2.0 (kcat) and kafka-python 2.0. Decode header and body, encode both, compare.
+ * Method: each `<client>-<api>-v<version>-request.hex` is a frame (without its length) as a client sent it: kafkajs
+ * 2.2, @platformatic/kafka 1.35, librdkafka 2.0 (kcat), kafka-python 2.0. Decode and encode header and body, compare.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -31,7 +31,8 @@ for (const name of names) {
     const header = decodeRequestHeader(reader)
     const api = apiByKey(header.apiKey)
     assert.ok(api !== null)
-    assert.ok(name.endsWith(`-${kebab(api.name)}-v${header.apiVersion}-request.hex`), `frame of ${api.name} v${header.apiVersion}`)
+    const named = `-${kebab(api.name)}-v${header.apiVersion}-request.hex`
+    assert.ok(name.endsWith(named), named)
     const body = decodeRequestBody(api, header.apiVersion, reader)
     const writer = new Writer()
     encodeRequestHeader(header, writer)

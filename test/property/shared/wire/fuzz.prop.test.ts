@@ -23,8 +23,12 @@ function mutate(bytes: Buffer, rng: Rng): Buffer {
   if (kind === 1) return Buffer.concat([bytes, Buffer.alloc(1 + rng.below(8), rng.below(256))])
   if (kind === 2) return Buffer.from(Array.from({ length: rng.below(64) }, () => rng.below(256)))
   const changed = Buffer.from(bytes)
-  if (kind === 3 && changed.length >= 4) changed.writeInt32BE(LIES[rng.below(LIES.length)]!, rng.below(changed.length - 3))
-  else for (let i = 1 + rng.below(4); i > 0 && changed.length > 0; i--) changed[rng.below(changed.length)] = rng.below(256)
+  if (kind === 3 && changed.length >= 4) {
+    changed.writeInt32BE(rng.pick(LIES), rng.below(changed.length - 3))
+    return changed
+  }
+  if (changed.length === 0) return changed
+  for (let count = 1 + rng.below(4); count > 0; count--) changed[rng.below(changed.length)] = rng.below(256)
   return changed
 }
 

@@ -7,7 +7,7 @@ const TEXTS = ['', 'a', 'orders', 'größe', '日本語', 'x'.repeat(200), '\u{1
 
 function safeInteger(rng: Rng): number {
   const magnitude = rng.below(2 ** 21) * 2 ** 32 + rng.below(2 ** 32)
-  return rng.below(2) === 0 ? magnitude : -magnitude - 1 < Number.MIN_SAFE_INTEGER ? Number.MIN_SAFE_INTEGER : -magnitude - 1
+  return rng.below(2) === 0 ? magnitude : -magnitude
 }
 
 function randomBytes(rng: Rng): Buffer {
@@ -48,7 +48,7 @@ function randomFields(fields: Fields, rng: Rng, version: number): object {
   for (const [name, { type, options }] of Object.entries(fields)) {
     const present = version >= (options.since ?? 0) && version <= (options.until ?? Infinity)
     const keepDefault = options.tag !== undefined && rng.below(2) === 0
-    const nullable = options.nullable === true || (options.nullableSince !== undefined && version >= options.nullableSince)
+    const nullable = options.nullable === true || version >= (options.nullableSince ?? Infinity)
     value[name] = present && !keepDefault ? randomOf(type, rng, version, nullable) : absent[name]
   }
   return value

@@ -16,7 +16,9 @@ const sample = message('Sample', { versions: [0, 3], flexibleSince: 2 }, {
   topicId: field(uuid, { since: 1 }),
   rows: field(array(struct({ key: field(string), note: field(string, { since: 1, default: 'none' }) }))),
   payload: field(records),
-  leader: field(struct({ id: field(int32, { default: -1 }), epoch: field(int64, { default: -1 }) }), { since: 2, tag: 0 }),
+  leader: field(struct({
+    id: field(int32, { default: -1 }), epoch: field(int64, { default: -1 })
+  }), { since: 2, tag: 0 }),
   extra: field(array(int32), { since: 3, tag: 4 })
 })
 type Sample = Infer<typeof sample>
@@ -79,7 +81,7 @@ test('message: records are written by reference, also out of several chunks', ()
 
 test('message: bytes decode to views of the frame, and messages may follow each other', () => {
   const blob = message('Blob', { versions: [0, 0], flexibleSince: null }, { data: field(bytes) })
-  const frame = Buffer.concat([encode(blob, 0, { data: Buffer.from('ab') }), encode(blob, 0, { data: Buffer.from('c') })])
+  const frame = Buffer.concat(['ab', 'c'].map((text) => encode(blob, 0, { data: Buffer.from(text) })))
   const reader = new Reader(frame)
   const { data } = decodeMessage(blob, 0, reader)
   assert.equal(data.buffer, frame.buffer)

@@ -11,17 +11,19 @@ const heartbeat = { groupId: 'g', generationId: 3, memberId: 'm', groupInstanceI
 
 test('framing: a request survives the way to the other side', () => {
   for (const version of [0, 3, 4]) {
-    const frame = Buffer.concat(encodeRequestFrame(API.heartbeat, { version, correlationId: 77, clientId: 'me' }, heartbeat))
+    const header = { version, correlationId: 77, clientId: 'me' }
+    const frame = Buffer.concat(encodeRequestFrame(API.heartbeat, header, heartbeat))
     assert.equal(frame.readInt32BE(0), frame.length - 4)
     const reader = new Reader(frame, 4)
-    assert.deepEqual(decodeRequestHeader(reader), { apiKey: 12, apiVersion: version, correlationId: 77, clientId: 'me' })
+    const read = decodeRequestHeader(reader)
+    assert.deepEqual(read, { apiKey: 12, apiVersion: version, correlationId: 77, clientId: 'me' })
     assert.deepEqual(decodeRequestBody(API.heartbeat, version, reader), heartbeat)
   }
 })
 
 test('framing: left-over bytes of a request are refused', () => {
-  const frame = Buffer.concat([...encodeRequestFrame(API.heartbeat, { version: 0, correlationId: 1, clientId: null }, heartbeat),
-    Buffer.alloc(1)])
+  const header = { version: 0, correlationId: 1, clientId: null }
+  const frame = Buffer.concat([...encodeRequestFrame(API.heartbeat, header, heartbeat), Buffer.alloc(1)])
   const reader = new Reader(frame, 4)
   decodeRequestHeader(reader)
   assert.throws(() => decodeRequestBody(API.heartbeat, 0, reader), { code: 'FRAME_INVALID' })

@@ -12,6 +12,8 @@ test('request-header: the client id keeps its old length in flexible versions, a
 })
 
 test('request-header: an unknown API and a version too new are no errors here', () => {
-  assert.equal(decodeRequestHeader(new Reader(Buffer.from('7fff' + '0000' + '00000007' + 'ffff' + '99', 'hex'))).apiKey, 0x7fff)
-  assert.equal(decodeRequestHeader(new Reader(Buffer.from('0012' + '0063' + '00000007' + 'ffff' + '00', 'hex'))).apiVersion, 99)
+  const unknown = new Reader(Buffer.from('7fff' + '0000' + '00000007' + 'ffff' + '99', 'hex'))
+  assert.equal(decodeRequestHeader(unknown).apiKey, 0x7fff)
+  const tooNew = new Reader(Buffer.from('0012' + '0063' + '00000007' + 'ffff' + '00', 'hex'))
+  assert.equal(decodeRequestHeader(tooNew).apiVersion, 99)
 })
