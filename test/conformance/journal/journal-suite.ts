@@ -1,0 +1,309 @@
+/** What every journal must do: the contract of shared/journal/journal.ts as tests. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { ErrorCode } from '#shared/errors/error-codes.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import {
+  type AppendOutcome, comparePositions, type Journal, type JournalEnd, type JournalGroup, type Position, POSITION_NONE,
+  type ShardJournal
+} from '#shared/journal/journal.ts'
+
+export type JournalUnderTest = {
+  readonly name: string
+  /** A new, empty journal. */
+  open(): Promise<Journal>
+  /** Closes `journal` and opens what it left behind. */
+  reopen(journal: Journal): Promise<Journal>
+}
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+const string = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+const fails = (code: ErrorCode) => (error: unknown): boolean => error instanceof ZonewiseError && error.code === code
+const WIDE = { groupsMax: 1_000_000, bytesMax: 1e9 }
+
+/** Repeats until settled, as a leader does. */
+async function settle<T>(call: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!fails('JOURNAL_UNSETTLED')(error) || attempt === 100) throw error
+    }
+  }
+}
+
+const lead = (shard: ShardJournal, above = 0): Promise<JournalEnd> => settle(() => shard.lead(above))
+const append = (shard: ShardJournal, after: Position, ...body: Uint8Array[]): Promise<AppendOutcome> =>
+  settle(() => shard.append(after.epoch, after, body))
+const end = (shard: ShardJournal): Promise<JournalEnd> => settle(() => shard.end())
+const read = (shard: ShardJournal, after: Position, bounds = WIDE): Promise<JournalGroup[]> => settle(() => shard.read(after, bounds))
+
+async function appendDurably(shard: ShardJournal, after: Position, ...body: Uint8Array[]): Promise<JournalEnd> {
+  const outcome = await append(shard, after, ...body)
+  assert.ok(outcome.kind === 'durable')
+  return outcome
+}
+
+/** Appends `count` groups `g<seq>` behind `after`. */
+async function fill(shard: ShardJournal, after: Position, count: number): Promise<Position> {
+  let position = after
+  for (let n = 0; n < count; n++) ({ position } = await appendDurably(shard, position, text(`g${position.seq + 1}`)))
+  return position
+}
+
+function assertChain(groups: readonly JournalGroup[]): void {
+  for (let at = 1; at < groups.length; at++) {
+    assert.deepEqual(groups[at]!.after, groups[at - 1]!.position)
+    assert.equal(groups[at]!.afterCrc, groups[at - 1]!.crc)
+  }
+}
+
+export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
+  const openShards = async (...shards: number[]): Promise<{ journal: Journal; shards: ShardJournal[] }> => {
+    const journal = await open()
+    for (const shard of shards) await journal.create(shard)
+    return { journal, shards: await Promise.all(shards.map((shard) => journal.shard(shard))) }
+  }
+
+  describe(`journal (${name})`, () => {
+    test('journal: a shard that was never created is missing, create is idempotent', async () => {
+      const journal = await open()
+      await assert.rejects(journal.shard(3), fails('JOURNAL_MISSING'))
+      await journal.create(3)
+      const shard = await journal.shard(3)
+      const { position } = await lead(shard)
+      await journal.create(3)
+      assert.deepEqual((await end(shard)).position, position)
+      await journal.close()
+    })
+
+    test('journal: an empty shard ends at nothing', async () => {
+      const { journal, shards: [shard] } = await openShards(0)
+      assert.deepEqual(await end(shard!), { position: POSITION_NONE, crc: 0 })
+      assert.deepEqual(await read(shard!, POSITION_NONE), [])
+      await journal.close()
+    })
+
+    test('journal: lead takes an epoch above what it is told and above the newest', async () => {
+      const { journal, shards: [shard] } = await openShards(0)
+      const first = await lead(shard!)
+      assert.ok(first.position.epoch >= 1 && first.position.seq === 0)
+      const second = await lead(shard!)
+      assert.ok(second.position.epoch > first.position.epoch)
+      const third = await lead(shard!, 1_000)
+      assert.ok(third.position.epoch > 1_000)
+      assert.deepEqual(await end(shard!), third)
+      assert.ok(new Set([first.crc, second.crc, third.crc]).size === 3)
+      await journal.close()
+    })
+
+    test('journal: appends follow each other densely, bodies keep their bytes and their order', async () => {
+      const { journal, shards: [shard] } = await openShards(0)
+      const led = await lead(shard!)
+      const big = new Uint8Array(3_000_000).map((_, index) => index * 31)
+      const one = await appendDurably(shard!, led.position, text('one '), text('group'))
+      const two = await appendDurably(shard!, one.position, text('x'), big, text('y'))
+      const three = await appendDurably(shard!, two.position)
+      assert.deepEqual([one, two, three].map((group) => group.position.seq), [1, 2, 3])
+      assert.deepEqual((await end(shard!)).position, three.position)
+      const groups = await read(shard!, POSITION_NONE)
+      assertChain(groups)
+      const last = groups.slice(-4)
+      assert.deepEqual(last.map((group) => group.position), [led, one, two, three].map((group) => group.position))
+      assert.deepEqual(last.map((group) => group.crc), [led.crc, one.crc, two.crc, three.crc])
+      assert.equal(last[0]!.body.byteLength, 0)
+      assert.equal(string(last[1]!.body), 'one group')
+      assert.ok(Buffer.from(last[2]!.body).equals(Buffer.concat([text('x'), big, text('y')])))
+      assert.equal(last[3]!.body.byteLength, 0)
+      await journal.close()
+    })
+
+    test('journal: the first group names nothing as its predecessor, every other its exact one', async () => {
+      const { journal, shards: [shard] } = await openShards(0)
+      const led = await lead(shard!)
+      await fill(shard!, led.position, 5)
+      const again = await lead(shard!)
+      await fill(shard!, again.position, 5)
+      const groups = await read(shard!, POSITION_NONE)
+      assert.deepEqual(groups[0]!.after, POSITION_NONE)
+      assert.equal(groups[0]!.afterCrc, 0)
+      assertChain(groups)
+      await journal.close()
+    })
+
+    test('journal: a newer leader fences the older one', async () => {
+      const { journal, shards: [old] } = await openShards(0)
+      const newer = await journal.shard(0)
+      const led = await lead(old!)
+      const one = await appendDurably(old!, led.position, text('mine'))
+      const taken = await lead(newer)
+      assert.deepEqual(await append(old!, one.position, text('late')), { kind: 'fenced', end: taken })
+      const two = await appendDurably(newer, taken.position, text('new'))
+      assert.deepEqual(await append(old!, one.position, text('late')), { kind: 'fenced', end: { position: two.position, crc: two.crc } })
+      await journal.close()
+    })
+
+    test('journal: an append is refused unless the journal ends at its predecessor', async () => {
+      const { journal, shards: [shard] } = await openShards(0)
+      const led = await lead(shard!)
+      const position = await fill(shard!, led.position, 3)
+      const before = await end(shard!)
+      for (const seq of [position.seq + 1, position.seq + 10, position.seq - 1])
+        assert.deepEqual(await append(shard!, { epoch: position.epoch, seq }, text('other')), { kind: 'fenced', end: before })
+      const ahead = { epoch: position.epoch + 1, seq: 0 }
+      assert.deepEqual(await append(shard!, ahead, text('other')), { kind: 'fenced', end: before })
+      assert.deepEqual(await end(shard!), before)
+      await journal.close()
+    })
+
+    test('journal: the same bytes at the same position are durable, other bytes are fenced', async () => {
+      const { journal, shards: [shard] } = await openShards(0)
+      const led = await lead(shard!)
+      const one = await appendDurably(shard!, led.position, text('a'), text('b'))
+      assert.deepEqual(await appendDurably(shard!, led.position, text('ab')), one)
+      assert.equal((await append(shard!, led.position, text('ac'))).kind, 'fenced')
+      assert.equal((await append(shard!, led.position, text('abc'))).kind, 'fenced')
+      const two = await appendDurably(shard!, one.position, text('c'))
+      assert.deepEqual(await appendDurably(shard!, led.position, text('ab')), one)
+      assert.deepEqual((await end(shard!)).position, two.position)
+      await journal.close()
+    })
+
+    test('journal: what a fenced leader wrote before it was fenced is still durable when it asks again', async () => {
+      const { journal, shards: [old] } = await openShards(0)
+      const led = await lead(old!)
+      const one = await appendDurably(old!, led.position, text('a'))
+      const newer = await journal.shard(0)
+      await lead(newer)
+      assert.deepEqual(await appendDurably(old!, led.position, text('a')), one)
+      assert.equal((await append(old!, led.position, text('b'))).kind, 'fenced')
+      await journal.close()
+    })
+
+    test('journal: a race for leadership leaves one order that both see', async () => {
+      const { journal, shards: [a] } = await openShards(0)
+      const b = await journal.shard(0)
+      let durable = 0
+      for (let round = 0; round < 20; round++) {
+        const [one, two] = await Promise.all([lead(a!), lead(b)])
+        assert.notEqual(one.position.epoch, two.position.epoch)
+        const outcomes = await Promise.all([append(a!, one.position, text('a')), append(b, two.position, text('b'))])
+        durable += outcomes.filter((outcome) => outcome.kind === 'durable').length
+      }
+      const groups = await read(a!, POSITION_NONE)
+      assertChain(groups)
+      assert.ok(durable >= 20 || name.includes('faulty')) // at least the newer one of each round
+      await journal.close()
+    })
+
+    test('journal: read keeps both bounds but gives at least one group', async () => {
+      const { journal, shards: [shard] } = await openShards(0)
+      let { position } = await lead(shard!)
+      const led = position
+      for (let n = 0; n < 10; n++) ({ position } = await appendDurably(shard!, position, new Uint8Array(100)))
+      assert.equal((await read(shard!, led, { groupsMax: 3, bytesMax: 1e9 })).length, 3)
+      assert.equal((await read(shard!, led, { groupsMax: 100, bytesMax: 250 })).length, 2)
+      assert.equal((await read(shard!, led, { groupsMax: 100, bytesMax: 1 })).length, 1)
+      assert.deepEqual((await read(shard!, { epoch: led.epoch, seq: 4 }, WIDE)).map((group) => group.position.seq), [5, 6, 7, 8, 9, 10])
+      assert.deepEqual(await read(shard!, position, WIDE), [])
+      assert.deepEqual(await read(shard!, { epoch: position.epoch + 1, seq: 0 }, WIDE), [])
+      await journal.close()
+    })
+
+    test('journal: after a trim the first group names a predecessor that is gone', async () => {
+      const { journal, shards: [shard] } = await openShards(0)
+      const led = await lead(shard!)
+      const position = await fill(shard!, led.position, 10)
+      await shard!.trim(led.position.epoch, { epoch: led.position.epoch, seq: 6 })
+      const groups = await read(shard!, { epoch: led.position.epoch, seq: 2 })
+      assert.deepEqual(groups.map((group) => string(group.body)), ['g7', 'g8', 'g9', 'g10'])
+      assert.deepEqual(groups[0]!.after, { epoch: led.position.epoch, seq: 6 })
+      assertChain(groups)
+      await shard!.trim(led.position.epoch, { epoch: led.position.epoch, seq: 3 }) // an older trim changes nothing
+      assert.equal((await read(shard!, POSITION_NONE)).length, 4)
+      await shard!.trim(led.position.epoch, { epoch: led.position.epoch + 5, seq: 0 })
+      assert.deepEqual((await read(shard!, POSITION_NONE)).map((group) => group.position), [position]) // the newest stays
+      await appendDurably(shard!, position, text('more'))
+      assert.equal((await read(shard!, POSITION_NONE)).length, 2)
+      await journal.close()
+    })
+
+    test('journal: a fenced leader trims nothing', async () => {
+      const { journal, shards: [shard] } = await openShards(0)
+      const led = await lead(shard!)
+      const position = await fill(shard!, led.position, 5)
+      await lead(await journal.shard(0))
+      const before = (await read(shard!, POSITION_NONE)).length
+      await shard!.trim(led.position.epoch, position)
+      assert.equal((await read(shard!, POSITION_NONE)).length, before)
+      await journal.close()
+    })
+
+    test('journal: tails see every group of their shard, in order, until they stop', async () => {
+      const { journal, shards: [shard, other] } = await openShards(0, 1)
+      const led = await lead(shard!)
+      const seen: JournalGroup[] = []
+      let seenByOther = 0
+      const stop = (await journal.shard(0)).tail((group) => { seen.push(group) })
+      other!.tail(() => { seenByOther += 1 })
+      const position = await fill(shard!, led.position, 5)
+      const taken = await lead(shard!)
+      stop()
+      stop()
+      await fill(shard!, taken.position, 1)
+      const groups = (await read(shard!, led.position)).filter((group) => comparePositions(group.position, taken.position) <= 0)
+      assert.deepEqual(seen.map((group) => ({ ...group, body: string(group.body) })), groups.map((group) => ({ ...group, body: string(group.body) })))
+      assert.ok(comparePositions(seen[4]!.position, position) === 0)
+      assert.equal(seenByOther, 0)
+      await journal.close()
+    })
+
+    test('journal: shards do not mix, whoever appends at the same time', async () => {
+      const numbers = [0, 1, 2, 5, 16, 0xffff]
+      const { journal, shards } = await openShards(...numbers)
+      await Promise.all(shards.map(async (shard, index) => {
+        let { position } = await lead(shard)
+        for (let n = 0; n < 30; n++) ({ position } = await appendDurably(shard, position, text(`${numbers[index]}:${n}`)))
+      }))
+      for (const [index, shard] of shards.entries()) {
+        const groups = await read(shard, POSITION_NONE)
+        assertChain(groups)
+        assert.deepEqual(groups.filter((group) => group.position.seq > 0).map((group) => string(group.body)),
+          Array.from({ length: 30 }, (_, n) => `${numbers[index]}:${n}`))
+      }
+      await journal.close()
+    })
+
+    test('journal: a reopened journal goes on where it ended', async () => {
+      let { journal, shards: [shard, idle] } = await openShards(7, 8)
+      const idleLed = await lead(idle!)
+      const led = await lead(shard!)
+      const position = await fill(shard!, led.position, 20)
+      await shard!.trim(led.position.epoch, { epoch: led.position.epoch, seq: 15 })
+      const before = await end(shard!)
+      const groups = (await read(shard!, { epoch: led.position.epoch, seq: 15 })).map((group) => ({ ...group, body: string(group.body) }))
+      journal = await reopen(journal)
+      shard = await journal.shard(7)
+      idle = await journal.shard(8)
+      assert.deepEqual(await end(shard), before)
+      assert.deepEqual(await end(idle), idleLed)
+      const after = (await read(shard, { epoch: led.position.epoch, seq: 15 })).map((group) => ({ ...group, body: string(group.body) }))
+      assert.deepEqual(after, groups)
+      assert.equal((await append(shard, position, text('g21'))).kind, 'durable')
+      const taken = await lead(shard)
+      assert.ok(taken.position.epoch > before.position.epoch)
+      await assert.rejects(journal.shard(9), fails('JOURNAL_MISSING'))
+      await journal.close()
+    })
+
+    test('journal: the cluster id is kept', async () => {
+      let journal = await open()
+      assert.equal(await journal.clusterId(), null)
+      await journal.setClusterId('cluster-1')
+      assert.equal(await journal.clusterId(), 'cluster-1')
+      journal = await reopen(journal)
+      assert.equal(await journal.clusterId(), 'cluster-1')
+      await journal.close()
+    })
+  })
+}
