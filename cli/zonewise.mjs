@@ -27,11 +27,11 @@ function runOnInstalledNode() {
     process.exit(1)
   }
   const env = { ...process.env, ZONEWISE_NODE_CHOSEN: '1' }
-  const child = spawn(node, [join(here, 'zonewise.mjs'), ...process.argv.slice(2)], { stdio: 'inherit', env })
+  const stdio = ['inherit', 'inherit', 'inherit', 'ipc'] // over the channel the child notices that this process is gone
+  const child = spawn(node, [join(here, 'zonewise.mjs'), ...process.argv.slice(2)], { stdio, env })
   const ended = (signal) => process.exit(128 + (constants.signals[signal] ?? 0))
-  // A terminal sends Ctrl-C to both processes of the foreground group; only a signal to this one alone is passed on.
-  process.on('SIGINT', () => { if (!process.stdin.isTTY) child.kill('SIGINT') })
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  // A terminal's Ctrl-C reaches the child twice then, at once: it takes both as one.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {
     console.error(`zonewise cannot run ${node}: ${error.message}`)
     process.exit(1)
@@ -42,7 +42,11 @@ function runOnInstalledNode() {
 if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
   runOnInstalledNode()
 } else {
-  delete process.env.ZONEWISE_NODE_CHOSEN // ZONEWISE_ variables are settings from here on
+  if (process.env.ZONEWISE_NODE_CHOSEN === '1') {
+    delete process.env.ZONEWISE_NODE_CHOSEN // ZONEWISE_ variables are settings from here on
+    process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+    process.channel?.unref()
+  }
   const { enableCompileCache } = await import('node:module')
   enableCompileCache()
   const { main } = await import('./main.ts')

@@ -73,30 +73,29 @@ function readSetting(part: string, name: string, row: SettingRow<unknown>, sourc
 }
 
 /**
- * Refuses what no table knows: a mistyped flag, `ZONEWISE_` variable or file key never passes silently.
- * `others` are the flags that are no settings (`data`, `listener`, ...).
+ * Refuses flags and file keys that no table knows: a mistyped one never passes silently.
+ * `otherFlags` are those that are no settings (`listener`, ...).
  * @throws ZonewiseError SETTING_INVALID
  */
-export function refuseUnknown(
-  tables: readonly SettingsTable[], sources: SettingSources, others: { readonly flags: ReadonlySet<string>; readonly env: ReadonlySet<string> }
-): void {
-  const flags = new Set(others.flags)
-  const envs = new Set(others.env)
-  const names = new Set<string>()
-  for (const { part, rows } of tables) {
-    for (const name of Object.keys(rows)) {
-      flags.add(flagOf(name))
-      envs.add(envOf(part, name))
-      names.add(name)
-    }
-  }
-  for (const flag of sources.flags.keys()) refuse(flags.has(flag), `--${flag}`)
-  for (const env of Object.keys(sources.env)) refuse(!env.startsWith('ZONEWISE_') || envs.has(env), env)
+export function refuseUnknown(tables: readonly SettingsTable[], sources: SettingSources, otherFlags: ReadonlySet<string>): void {
+  const names = new Set(tables.flatMap(({ rows }) => Object.keys(rows)))
+  const flags = new Set([...names].map(flagOf))
+  for (const flag of sources.flags.keys()) refuse(flags.has(flag) || otherFlags.has(flag), `--${flag}`)
   for (const name of Object.keys(sources.file)) refuse(names.has(name), `${name} in the config file`)
 }
 
 function refuse(known: boolean, setting: string): void {
   if (!known) throw new ZonewiseError('SETTING_INVALID', 'there is no such setting', { setting })
+}
+
+/**
+ * Variables that begin like a setting's and are none. They are only worth a warning: Kubernetes puts
+ * ZONEWISE_GATEWAY_PORT and its like into every container that sees a service of that name.
+ */
+export function unknownEnv(tables: readonly SettingsTable[], env: SettingSources['env']): string[] {
+  const known = new Set(tables.flatMap(({ part, rows }) => Object.keys(rows).map((name) => envOf(part, name))))
+  const prefixes = tables.map(({ part }) => `ZONEWISE_${part}_`)
+  return Object.keys(env).filter((name) => prefixes.some((prefix) => name.startsWith(prefix)) && !known.has(name)).sort()
 }
 
 /** The deprecated rows that a source sets, each as a sentence. */

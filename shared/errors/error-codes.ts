@@ -28,7 +28,11 @@ export const ERROR_CODES = {
   FORMAT_TOO_NEW: { retriable: false, kafkaCode: 56, todo: 'Start a version of Zonewise that knows this format.' },
   CLUSTER_MISMATCH: { retriable: false, kafkaCode: 56, todo: 'Store and journal belong to different clusters: point both at the same one.' },
   PORT_IN_USE: { retriable: false, kafkaCode: 56, todo: 'Stop what listens on the port, or choose another with --listener or --http.' },
-  TOO_FEW_FILES: { retriable: false, kafkaCode: 56, todo: 'Raise the limit of open files (ulimit -n).' }
+  TOO_FEW_FILES: { retriable: false, kafkaCode: 56, todo: 'Raise the limit of open files (ulimit -n).' },
+  CLIENT_FAILED: { retriable: true, kafkaCode: -1, todo: 'Check that the cluster runs, and the address given with --bootstrap-server or --http.' },
+  TOPIC_EXISTS: { retriable: false, kafkaCode: 36, todo: 'Choose another name, or delete the topic first.' },
+  TOPIC_MISSING: { retriable: false, kafkaCode: 3, todo: 'See zonewise topic list.' },
+  LINE_WITHOUT_KEY: { retriable: false, kafkaCode: 42, todo: 'Correct the line; the lines before it were sent.' }
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof ERROR_CODES

@@ -1,0 +1,84 @@
+/** Every command of `zonewise`. What runs is loaded when it is asked for: `zonewise help` needs no Kafka client. */
+import type { FlagSpec } from './arguments.ts'
+import type { Command } from './command.ts'
+
+const BOOTSTRAP: FlagSpec = { flag: 'bootstrap-server', value: 'HOST:PORT', doc: 'Where to connect; use the endpoint of your own zone (env ZONEWISE_BOOTSTRAP_SERVER, default 127.0.0.1:19092).' }
+const CLIENT_ID: FlagSpec = { flag: 'client-id', value: 'NAME', doc: 'Name of this client in logs and the ledger (default zonewise-cli).' }
+const HTTP: FlagSpec = { flag: 'http', value: 'HOST:PORT', doc: 'HTTP address of a node (env ZONEWISE_HTTP, default 127.0.0.1:8080).' }
+const JSON_OUT: FlagSpec = { flag: 'json', value: null, doc: 'Answer as JSON.' }
+
+const client = { flags: [BOOTSTRAP, CLIENT_ID], settings: false }
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'start', words: '', wordCount: 0, settings: true,
+    summary: 'Runs three zones in this process: files for the journal and the objects, one Kafka endpoint a zone.',
+    flags: [
+      { flag: 'listener', value: 'SPEC', many: true, doc: 'zone=ZONE,port=PORT[,host=HOST][,advertised=HOST:PORT][,name=NAME]; repeat it, one a zone. Port 0 takes any free one.' },
+      { flag: 'config', value: 'FILE', doc: 'Settings as a JSON object; flags and environment variables come before it.' }
+    ],
+    examples: [
+      'zonewise start',
+      'zonewise start --data /var/lib/zonewise --listener zone=use1-az1,host=0.0.0.0,port=9092,advertised=kafka.example.com:9092',
+      'zonewise start --listener zone=a,port=0 --listener zone=b,port=0 --http 127.0.0.1:0 --endpoints-file endpoints.json'
+    ],
+    run: async (args, terminal) => (await import('./start.ts')).start(args, terminal)
+  },
+  {
+    ...client, name: 'topic create', words: 'TOPIC', wordCount: 1, summary: 'Creates a topic.',
+    flags: [
+      { flag: 'partitions', value: 'N', doc: 'Number of partitions (default: what the server says).' },
+      { flag: 'replication-factor', value: 'N', doc: 'Stored and reported; the object store replicates by itself.' },
+      { flag: 'config', value: 'KEY=VALUE', many: true, doc: 'A configuration of the topic; may be repeated.' },
+      ...client.flags
+    ],
+    examples: ['zonewise topic create orders --partitions 6 --config retention.ms=86400000'],
+    run: async (args, terminal) => (await import('./topic.ts')).topicCreate(args, terminal)
+  },
+  {
+    ...client, name: 'topic list', words: '', wordCount: 0, summary: 'Lists the topics.', examples: ['zonewise topic list'],
+    run: async (args, terminal) => (await import('./topic.ts')).topicList(args, terminal)
+  },
+  {
+    ...client, name: 'topic describe', words: 'TOPIC', wordCount: 1,
+    summary: 'Shows partitions, offsets and configuration of a topic.', examples: ['zonewise topic describe orders'],
+    run: async (args, terminal) => (await import('./topic.ts')).topicDescribe(args, terminal)
+  },
+  {
+    ...client, name: 'topic delete', words: 'TOPIC', wordCount: 1, summary: 'Deletes a topic and its records.',
+    examples: ['zonewise topic delete orders'],
+    run: async (args, terminal) => (await import('./topic.ts')).topicDelete(args, terminal)
+  },
+  {
+    ...client, name: 'produce', words: 'TOPIC', wordCount: 1, summary: 'Sends each line of the standard input as a record.',
+    flags: [
+      { flag: 'key-separator', value: 'TEXT', doc: 'What separates key and value in a line; without it records have no key.' },
+      { flag: 'acks', value: 'all|1|0', doc: 'What to wait for (default all).' },
+      ...client.flags
+    ],
+    examples: ['echo hello | zonewise produce demo', 'zonewise produce orders --key-separator : < orders.txt'],
+    run: async (args, terminal) => (await import('./produce.ts')).produce(args, terminal)
+  },
+  {
+    ...client, name: 'consume', words: 'TOPIC', wordCount: 1, summary: 'Writes the value of each record as a line.',
+    flags: [
+      { flag: 'from-beginning', value: null, doc: 'Start at the oldest record where no offset is committed.' },
+      { flag: 'max-messages', value: 'N', doc: 'Stop after so many records.' },
+      { flag: 'group', value: 'NAME', doc: 'Consumer group, whose offsets are committed (default: a group of its own, removed afterwards).' },
+      { flag: 'partition', value: 'N', doc: 'Read one partition only.' },
+      { flag: 'exit-at-end', value: null, doc: 'Stop at the end that the topic had when the command began.' },
+      { flag: 'key-separator', value: 'TEXT', doc: 'Write the key and this text before each value.' },
+      ...client.flags
+    ],
+    examples: [
+      'zonewise consume demo --from-beginning --bootstrap-server 127.0.0.1:29092',
+      'zonewise consume orders --group audit --max-messages 100'
+    ],
+    run: async (args, terminal) => (await import('./consume.ts')).consume(args, terminal)
+  },
+  {
+    name: 'ledger', words: '', wordCount: 0, settings: false, summary: 'Shows the bytes between zones, by cause, and which of them are payload.',
+    flags: [HTTP, JSON_OUT], examples: ['zonewise ledger', 'zonewise ledger --json'],
+    run: async (args, terminal) => (await import('./ledger.ts')).ledger(args, terminal)
+  }
+]

@@ -1,0 +1,180 @@
+/** `zonewise start`: three zones in this process until it is told to stop. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { deprecatedUses, refuseUnknown, type SettingSources, unknownEnv } from '#shared/config/settings.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import type { Log } from '#shared/log/log.ts'
+import { Metrics } from '#shared/metrics/metrics.ts'
+import { sleep } from '#shared/runtime/runtime.ts'
+import { brokerSettings } from '#broker/config.ts'
+import { gatewaySettings } from '#gateway/config.ts'
+import { nodeSettings, type NodeSettings } from '../config.ts'
+import { serveHttp, type HttpServer } from '../http/http-server.ts'
+import { startEmbedded } from '../node/embedded.ts'
+import type { Running } from '../node/types.ts'
+import { newNodeNetwork } from '../platform/node-network.ts'
+import { nodeRuntime } from '../platform/node-runtime.ts'
+import { requireOpenFiles } from '../platform/open-files.ts'
+import { newPinoLog } from '../platform/pino-log.ts'
+import { SETTINGS_TABLES } from '../settings-tables.ts'
+import { version } from '../version.ts'
+import { type Arguments, splitHostPort } from './arguments.ts'
+import { EXIT, type Terminal } from './command.ts'
+import { parseListeners } from './listener-spec.ts'
+
+const READY_POLL_MS = 25
+const READY_REPORT_MS = 10_000
+const OTHER_FLAGS = new Set(['listener', 'config', 'help'])
+
+/** What this process takes for granted where nothing else is said: all members of a group start at once on one machine. */
+const EMBEDDED_DEFAULTS: Readonly<Record<string, unknown>> = { groupInitialRebalanceDelayMs: 0 }
+
+export async function start(args: Arguments, terminal: Terminal): Promise<number> {
+  const given: SettingSources = { flags: args.flags, env: terminal.env, file: readConfigFile(args.flags.get('config')) }
+  refuseUnknown(SETTINGS_TABLES, given, OTHER_FLAGS)
+  const sources = { ...given, file: { ...EMBEDDED_DEFAULTS, ...given.file } }
+  const settings = nodeSettings.load(sources)
+  const parts = { gatewaySettings: gatewaySettings.load(sources), brokerSettings: brokerSettings.load(sources) }
+  const listeners = parseListeners(args.lists.get('listener') ?? [])
+  const httpAddress = splitHostPort(settings.http)
+  if (httpAddress === null) throw new ZonewiseError('SETTING_INVALID', 'the http address is not HOST:PORT', { http: settings.http })
+  requireOpenFiles()
+
+  const format = settings.logFormat === 'auto' ? (terminal.stderr.isTTY === true ? 'text' : 'json') : settings.logFormat
+  const log = newPinoLog({ format, level: settings.logLevel })
+  const stopping = watchSignals(terminal, log)
+  endOnBug(terminal, log)
+  for (const sentence of deprecatedUses(SETTINGS_TABLES, given)) log.warn('a deprecated setting is used', { sentence })
+  const unknown = unknownEnv(SETTINGS_TABLES, terminal.env)
+  if (unknown.length > 0) log.warn('environment variables that are no settings are ignored', { names: unknown })
+  const startedMs = nodeRuntime.clock.monotonicMs()
+  const http = await serveHttp({ ...httpAddress, runtime: nodeRuntime })
+  let running: Running
+  try {
+    running = await startEmbedded({
+      data: settings.data, store: settings.store === '' ? undefined : settings.store,
+      journal: settings.journal === '' ? undefined : settings.journal, listeners, shards: settings.shards,
+      ...parts, runtime: nodeRuntime, network: newNodeNetwork(), log, metrics: new Metrics()
+    })
+  } catch (error) {
+    await http.close()
+    throw error
+  }
+  http.attach(running)
+  let code: number
+  try {
+    if (await untilReady(running, log, stopping.signal)) {
+      const httpEndpoint = { host: httpAddress.host, port: http.port }
+      if (settings.endpointsFile !== '') writeEndpoints(settings.endpointsFile, running, httpEndpoint)
+      const readyMs = Math.round(nodeRuntime.clock.monotonicMs() - startedMs)
+      log.info('ready', { version: version(), readyMs, data: settings.data })
+      terminal.stdout.write(banner(running, `${httpEndpoint.host}:${httpEndpoint.port}`, settings, readyMs))
+      await aborted(stopping.signal)
+    }
+  } finally {
+    code = await stop(running, settings, log)
+    await http.close() // until here it keeps the process alive: timers of the runtime do not
+    log.flush()
+  }
+  return code
+}
+
+async function stop(running: Running, settings: NodeSettings, log: Log): Promise<number> {
+  log.info('stopping')
+  const cancelled = new AbortController()
+  const inTime = running.stop().then(() => true)
+  const tooLate = sleep(nodeRuntime.timer, settings.stopTimeoutMs, cancelled.signal).then(() => false, () => false)
+  const stopped = await Promise.race([inTime, tooLate])
+  cancelled.abort()
+  if (stopped) log.info('stopped')
+  else log.error('the stop took too long: the next start replays the journal', { stopTimeoutMs: settings.stopTimeoutMs })
+  return stopped ? EXIT.ok : EXIT.failed
+}
+
+/** The first signal asks for a graceful stop; a second Ctrl-C ends the process at once. */
+function watchSignals(terminal: Terminal, log: Log): AbortController {
+  const stopping = new AbortController()
+  terminal.onSignal((signal) => {
+    if (!stopping.signal.aborted) {
+      stopping.abort()
+      return
+    }
+    if (signal !== 'SIGINT') return
+    log.warn('ended at once by a second Ctrl-C')
+    log.flush()
+    terminal.exit(EXIT.interrupted)
+  })
+  return stopping
+}
+
+/** A bug must not go on: what is durable is safe, and the next start recovers it. */
+function endOnBug(terminal: Terminal, log: Log): void {
+  process.on('uncaughtException', (error) => {
+    log.error('ended by a bug', { error })
+    log.flush()
+    terminal.exit(EXIT.failed)
+  })
+}
+
+/** @returns false when a signal came first. */
+async function untilReady(running: Running, log: Log, stopping: AbortSignal): Promise<boolean> {
+  let reportMs = nodeRuntime.clock.monotonicMs() + READY_REPORT_MS
+  while (!stopping.aborted) {
+    const { ready, missing } = await running.ready()
+    if (ready) return true
+    if (nodeRuntime.clock.monotonicMs() >= reportMs) {
+      log.warn('not ready yet', { missing })
+      reportMs += READY_REPORT_MS
+    }
+    await sleep(nodeRuntime.timer, READY_POLL_MS, stopping).catch(() => {})
+  }
+  return false
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => { resolve() }, { once: true })
+  })
+}
+
+function readConfigFile(path: string | undefined): Readonly<Record<string, unknown>> {
+  if (path === undefined) return {}
+  const refuse = (why: string, cause?: unknown): never => {
+    throw new ZonewiseError('SETTING_INVALID', 'the config file cannot be used', { config: path, why }, cause)
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    refuse(error instanceof Error ? error.message : String(error), error)
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse('it must hold one JSON object')
+  return value as Readonly<Record<string, unknown>>
+}
+
+/** Written whole or not at all: who waits for the file may read it as soon as it is there. */
+function writeEndpoints(path: string, running: Running, http: { readonly host: string; readonly port: number }): void {
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    writeFileSync(temporary, `${JSON.stringify({ listeners: running.endpoints, http }, null, 2)}\n`)
+    renameSync(temporary, path)
+  } catch (error) {
+    throw new ZonewiseError('SETTING_INVALID', 'the endpoints file cannot be written', { endpointsFile: path }, error)
+  }
+}
+
+function banner(running: Running, http: string, settings: NodeSettings, readyMs: number): string {
+  const { endpoints } = running
+  const [first] = endpoints
+  const second = endpoints[1] ?? first
+  if (first === undefined || second === undefined) return ''
+  const address = ({ host, port }: { readonly host: string; readonly port: number }): string => `${host}:${port}`
+  const width = Math.max(...endpoints.map(({ zone }) => zone.length))
+  return `Zonewise ${version()} is ready after ${readyMs} ms; data in ${settings.data}, health and ledger on http://${http}
+${endpoints.map((endpoint) => `  ${endpoint.zone.padEnd(width)}  ${address(endpoint)}`).join('\n')}
+Try, from another terminal:
+  echo hello | npx zonewise produce demo --bootstrap-server ${address(first)}
+  npx zonewise consume demo --from-beginning --bootstrap-server ${address(second)}
+  npx zonewise ledger --http ${http}
+`
+}
