@@ -1,0 +1,265 @@
+/**
+ * Where the bytes of a shard's partitions are: per partition columns in typed arrays, one entry for neighbouring batches
+ * of a partition in one chunk, so that it grows with chunks x partitions. Pure; changed by `applyIndexEntry` only.
+ * An entry takes 40 bytes: baseOffset, maxTimestamp, runningMax f64; offsetCount, objectId, position, length u32.
+ */
+import { Reader } from '#shared/binary/reader.ts'
+import { Writer } from '#shared/binary/writer.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { sourceName, type ChunkRef, type Source } from '#shared/object/chunk-ref.ts'
+import { readCommitEntry } from '../partition/commit-entry.ts'
+import { decodeCreatePartitions, decodeDropPartitions } from '../partition/partition-entries.ts'
+import { ENTRY_KIND, type Entry } from './entry.ts'
+
+const FORMAT = 1
+const CAPACITY_FIRST = 4
+const FLOATS = ['baseOffset', 'maxTimestamp', 'runningMax'] as const
+const WORDS = ['offsetCount', 'objectId', 'position', 'length'] as const
+
+/** Entries of one partition, ascending by offset. */
+export type PartitionIndex = {
+  readonly topicId: string
+  readonly partition: number
+  entryCount: number
+  baseOffset: Float64Array
+  maxTimestamp: Float64Array
+  runningMax: Float64Array // of maxTimestamp up to and with this entry: ascending, for time lookups
+  offsetCount: Uint32Array
+  objectId: Uint32Array
+  position: Uint32Array
+  length: Uint32Array
+}
+
+/** Chunks by a small id: which source, which chunkSeq. */
+export type ObjectTable = {
+  count: number
+  sourceIndex: Uint32Array
+  chunkSeq: Float64Array
+  readonly sources: Source[]
+  readonly sourceIndexByName: Map<string, number>
+}
+
+export type ShardIndex = { readonly partitions: (PartitionIndex | undefined)[]; readonly objects: ObjectTable }
+
+export type IndexRun = { readonly chunk: ChunkRef; readonly position: number; readonly length: number; readonly baseOffset: number
+  readonly endOffset: number; readonly maxTimestamp: number }
+
+export function newShardIndex(): ShardIndex {
+  return { partitions: [], objects: newObjectTable() }
+}
+
+function newObjectTable(): ObjectTable {
+  return { count: 0, sourceIndex: new Uint32Array(CAPACITY_FIRST), chunkSeq: new Float64Array(CAPACITY_FIRST), sources: [], sourceIndexByName: new Map() }
+}
+
+function newPartitionIndex(topicId: string, partition: number, capacity = CAPACITY_FIRST): PartitionIndex {
+  return {
+    topicId, partition, entryCount: 0,
+    baseOffset: new Float64Array(capacity), maxTimestamp: new Float64Array(capacity), runningMax: new Float64Array(capacity),
+    offsetCount: new Uint32Array(capacity), objectId: new Uint32Array(capacity), position: new Uint32Array(capacity), length: new Uint32Array(capacity)
+  }
+}
+
+/** Applies one entry, in place, after the shard's state took it; entries of other kinds change nothing here. */
+export function applyIndexEntry(index: ShardIndex, entry: Entry): void {
+  if (entry.kind === ENTRY_KIND.commit) applyCommit(index, entry.body)
+  else if (entry.kind === ENTRY_KIND.createPartitions) applyCreate(index, entry.body)
+  else if (entry.kind === ENTRY_KIND.dropPartitions) applyDrop(index, entry.body)
+}
+
+function applyCommit(index: ShardIndex, body: Uint8Array): void {
+  let source: Source | null = null
+  let chunkSeq = 0
+  let objectId = -1
+  readCommitEntry(body, {
+    chunk(chunkSource, seq) { source = chunkSource; chunkSeq = seq },
+    batch(localId, position, length, recordCount, maxTimestamp, baseOffset) {
+      if (objectId === -1 && source !== null) objectId = addObject(index.objects, source, chunkSeq)
+      const partition = index.partitions[localId]
+      if (partition !== undefined) addBatch(partition, objectId, position, length, recordCount, maxTimestamp, baseOffset)
+    }
+  })
+}
+
+/** Local ids are given out in the order of creation, exactly as in partitions-state. */
+function applyCreate(index: ShardIndex, body: Uint8Array): void {
+  const { topicId, partitions } = decodeCreatePartitions(body)
+  for (const partition of partitions)
+    if (!index.partitions.some((known) => known?.topicId === topicId && known.partition === partition))
+      index.partitions.push(newPartitionIndex(topicId, partition))
+}
+
+function applyDrop(index: ShardIndex, body: Uint8Array): void {
+  const { topicId } = decodeDropPartitions(body)
+  index.partitions.forEach((partition, localId) => { if (partition?.topicId === topicId) index.partitions[localId] = undefined })
+}
+
+function addObject(objects: ObjectTable, source: Source, chunkSeq: number): number {
+  const name = sourceName(source)
+  let sourceIndex = objects.sourceIndexByName.get(name)
+  if (sourceIndex === undefined) {
+    sourceIndex = objects.sources.push(source) - 1
+    objects.sourceIndexByName.set(name, sourceIndex)
+  }
+  if (objects.count === objects.chunkSeq.length) {
+    objects.sourceIndex = grown(objects.sourceIndex, new Uint32Array(objects.count * 2))
+    objects.chunkSeq = grown(objects.chunkSeq, new Float64Array(objects.count * 2))
+  }
+  objects.sourceIndex[objects.count] = sourceIndex
+  objects.chunkSeq[objects.count] = chunkSeq
+  return objects.count++
+}
+
+function addBatch(
+  index: PartitionIndex, objectId: number, position: number, length: number, recordCount: number, maxTimestamp: number, baseOffset: number
+): void {
+  const last = index.entryCount - 1
+  if (last >= 0 && index.objectId[last] === objectId && index.position[last]! + index.length[last]! === position
+    && index.baseOffset[last]! + index.offsetCount[last]! === baseOffset) {
+    index.length[last]! += length
+    index.offsetCount[last]! += recordCount
+    if (maxTimestamp > index.maxTimestamp[last]!) index.maxTimestamp[last] = maxTimestamp
+    if (maxTimestamp > index.runningMax[last]!) index.runningMax[last] = maxTimestamp
+    return
+  }
+  if (index.entryCount === index.baseOffset.length) grow(index)
+  const at = index.entryCount++
+  index.baseOffset[at] = baseOffset
+  index.maxTimestamp[at] = maxTimestamp
+  index.runningMax[at] = last >= 0 ? Math.max(index.runningMax[last]!, maxTimestamp) : maxTimestamp
+  index.offsetCount[at] = recordCount
+  index.objectId[at] = objectId
+  index.position[at] = position
+  index.length[at] = length
+}
+
+function grow(index: PartitionIndex): void {
+  const capacity = index.baseOffset.length * 2
+  for (const column of FLOATS) index[column] = grown(index[column], new Float64Array(capacity))
+  for (const column of WORDS) index[column] = grown(index[column], new Uint32Array(capacity))
+}
+
+function grown<T extends Float64Array | Uint32Array>(from: T, to: T): T {
+  to.set(from)
+  return to
+}
+
+/** The entry that holds `offset`, or the first one above it; entryCount if there is none. */
+export function findEntry(index: PartitionIndex, offset: number): number {
+  let [low, high] = [0, index.entryCount]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (index.baseOffset[middle]! + index.offsetCount[middle]! <= offset) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** The first entry that holds a batch with maxTimestamp >= `timestamp`; entryCount if there is none. */
+export function findByTimestamp(index: PartitionIndex, timestamp: number): number {
+  let [low, high] = [0, index.entryCount]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (index.runningMax[middle]! < timestamp) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** Entry `at` as a run. */
+export function runAt(index: ShardIndex, partition: PartitionIndex, at: number): IndexRun {
+  const objectId = partition.objectId[at]!
+  const source = index.objects.sources[index.objects.sourceIndex[objectId]!]!
+  const baseOffset = partition.baseOffset[at]!
+  return {
+    chunk: { source, chunkSeq: index.objects.chunkSeq[objectId]! }, position: partition.position[at]!, length: partition.length[at]!,
+    baseOffset, endOffset: baseOffset + partition.offsetCount[at]!, maxTimestamp: partition.maxTimestamp[at]!
+  }
+}
+
+/** Runs from the one that holds `offset` on, until `bytesMax` is passed: at least one if there is one. */
+export function runsFrom(index: ShardIndex, partition: PartitionIndex, offset: number, bytesMax: number): IndexRun[] {
+  const runs: IndexRun[] = []
+  let bytes = 0
+  for (let at = findEntry(partition, offset); at < partition.entryCount; at++) {
+    const run = runAt(index, partition, at)
+    runs.push(run)
+    bytes += run.length
+    if (bytes >= bytesMax) break
+  }
+  return runs
+}
+
+export function entryCount(index: ShardIndex): number {
+  return index.partitions.reduce((sum, partition) => sum + (partition?.entryCount ?? 0), 0)
+}
+
+/** The index's part of a snapshot's page (docs/object-format.md): the object table, then per local id its columns. */
+export function encodeIndex(index: ShardIndex): Uint8Array[] {
+  const w = new Writer(64 * 1024)
+  w.uint8(FORMAT)
+  const { objects } = index
+  w.uint32(objects.sources.length)
+  for (const { nodeId, nodeEpoch, nonce, lane } of objects.sources) {
+    w.int32(nodeId)
+    w.float64(nodeEpoch)
+    w.string(nonce, false)
+    w.uint8(lane)
+  }
+  w.uint32(objects.count)
+  w.raw(littleEndian(objects.sourceIndex, objects.count))
+  w.raw(littleEndian(objects.chunkSeq, objects.count))
+  w.uint32(index.partitions.length)
+  for (const partition of index.partitions) {
+    w.bool(partition !== undefined)
+    if (partition === undefined) continue
+    w.uuid(partition.topicId)
+    w.uint32(partition.partition)
+    w.uint32(partition.entryCount)
+    for (const column of [...FLOATS, ...WORDS]) w.raw(littleEndian(partition[column], partition.entryCount))
+  }
+  return w.finish()
+}
+
+/** @throws ZonewiseError FORMAT_TOO_NEW, FRAME_INVALID */
+export function decodeIndex(bytes: Uint8Array): ShardIndex {
+  const r = new Reader(bytes)
+  const version = r.uint8()
+  if (version !== FORMAT) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of an index has an unknown format', { version })
+  const objects = newObjectTable()
+  for (let left = r.uint32(); left > 0; left--) {
+    const source = { nodeId: r.int32(), nodeEpoch: r.float64(), nonce: r.string(false), lane: r.uint8() }
+    objects.sourceIndexByName.set(sourceName(source), objects.sources.push(source) - 1)
+  }
+  objects.count = r.uint32()
+  objects.sourceIndex = words(r, objects.count)
+  objects.chunkSeq = floats(r, objects.count)
+  const partitions: (PartitionIndex | undefined)[] = []
+  for (let left = r.uint32(); left > 0; left--) {
+    if (!r.bool()) { partitions.push(undefined); continue }
+    const partition = newPartitionIndex(r.uuid(), r.uint32(), 0)
+    partition.entryCount = r.uint32()
+    for (const column of FLOATS) partition[column] = floats(r, partition.entryCount)
+    for (const column of WORDS) partition[column] = words(r, partition.entryCount)
+    partitions.push(partition)
+  }
+  r.expectEnd()
+  return { partitions, objects }
+}
+
+/** Columns are stored as they lie in memory: every platform that Node runs on is little-endian. A copy. */
+function littleEndian(column: Float64Array | Uint32Array, count: number): Uint8Array {
+  return new Uint8Array(column.slice(0, count).buffer)
+}
+
+function floats(r: Reader, count: number): Float64Array {
+  const column = new Float64Array(Math.max(count, CAPACITY_FIRST))
+  new Uint8Array(column.buffer).set(r.slice(count * 8))
+  return column
+}
+
+function words(r: Reader, count: number): Uint32Array {
+  const column = new Uint32Array(Math.max(count, CAPACITY_FIRST))
+  new Uint8Array(column.buffer).set(r.slice(count * 4))
+  return column
+}
