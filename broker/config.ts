@@ -16,6 +16,15 @@ export const brokerSettings = defineSettings('BROKER', {
   feedQueueBytesMax: int({ unit: 'bytes', default: 8 * MiB, min: KiB, max: GiB, doc: 'Journal bytes queued for a follower; one further behind comes back through the journal.' }),
   feedDeadlineMs: int({ unit: 'ms', default: 3 * SECOND, min: 100, max: MINUTE, doc: 'A follower that does not answer a feed for so long is dropped from it.' }),
   viewIdleMs: int({ unit: 'ms', default: 5 * MINUTE, min: SECOND, max: 24 * 60 * MINUTE, doc: 'A view of a shard that nobody in the zone read for so long stops following.' }),
+  // catalog
+  topicPartitionsMax: int({ default: 10_000, min: 1, max: 1_000_000, doc: 'Partitions of one topic; more are refused with INVALID_PARTITIONS.' }),
+  clusterPartitionsMax: int({ default: 200_000, min: 1, max: 10_000_000, doc: 'Partitions of all topics; more are refused with POLICY_VIOLATION.' }),
+  catalogCallsMax: int({ default: 1_024, min: 1, max: 100_000, doc: 'Topic and producer id calls waiting at the leader of the catalog; one more is told to come again.' }),
+  catalogTopicsBusyMax: int({ default: 64, min: 1, max: 10_000, doc: 'Topics created or deleted on the shards at a time; the others wait.' }),
+  catalogStepTimeoutMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'How long the catalog waits for one shard to create or drop partitions before it asks again.' }),
+  catalogRetryMinMs: int({ unit: 'ms', default: 50, min: 1, max: MINUTE, doc: 'First wait before a shard is asked again; doubles.' }),
+  catalogRetryMaxMs: int({ unit: 'ms', default: 2 * SECOND, min: 1, max: 10 * MINUTE, doc: 'Longest wait before a shard is asked again.' }),
+  producerIdsMax: int({ default: 100_000, min: 1, max: 10_000_000, doc: 'Producer ids given to a gateway at once.' }),
   // consumer groups
   groupMinSessionTimeoutMs: int({ unit: 'ms', default: 6 * SECOND, min: 1, max: 24 * 60 * MINUTE, doc: 'Shortest session timeout a member may ask for (group.min.session.timeout.ms).' }),
   groupMaxSessionTimeoutMs: int({ unit: 'ms', default: 30 * MINUTE, min: 1, max: 24 * 60 * MINUTE, doc: 'Longest session timeout a member may ask for (group.max.session.timeout.ms).' }),
