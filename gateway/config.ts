@@ -24,9 +24,7 @@ export const gatewaySettings = defineSettings('GATEWAY', {
   adminForwardTimeoutMs: int({ unit: 'ms', default: 15 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for the leader of the catalog, on top of what the request itself may wait.' }),
   producerIdBlock: int({ default: 1_000, min: 1, max: 1_000_000, doc: 'Producer ids fetched from the catalog at once.' }),
   // topics
-  autoCreateTopicsEnable: bool({ default: true, doc: 'Whether asking for the metadata of an unknown topic creates it (Kafka: auto.create.topics.enable).' }),
-  numPartitions: int({ default: 1, min: 1, max: 10_000, doc: 'Partitions of a topic created without a number of them (Kafka: num.partitions).' }),
-  defaultReplicationFactor: int({ default: 1, min: 1, max: 3, doc: 'Replication factor reported for a topic created without one; storage replicates by itself (Kafka: default.replication.factor).' })
+  autoCreateTopicsEnable: bool({ default: true, doc: 'Whether asking for the metadata of an unknown topic creates it (Kafka: auto.create.topics.enable).' })
 })
 
 export type GatewaySettings = ReturnType<typeof gatewaySettings.load>

@@ -1,0 +1,37 @@
+/** DeleteTopics, by name or (since version 6) by id (PROTOCOL 57). */
+import { UUID_ZERO } from '#shared/binary/uuid.ts'
+import { deleteTopicCall } from '#shared/rpc/admin.ts'
+import type { DeleteTopicsRequest, DeleteTopicsResponse } from '#shared/wire/api/delete-topics.ts'
+import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
+import { callCatalog } from './catalog-calls.ts'
+import { authorize, throttle, type Handler } from './handler.ts'
+import { checkNamed, mapTogether } from './request-bounds.ts'
+import { awaitCatalog, findTopics, type TopicName } from './topic-lookup.ts'
+
+type Answer = DeleteTopicsResponse['responses'][number]
+
+const STRUCTS_SINCE = 6
+
+export const handleDeleteTopics: Handler<DeleteTopicsRequest, DeleteTopicsResponse> = async (context, version, request, services) => {
+  const asked = version >= STRUCTS_SINCE
+    ? request.topics.map(({ name, topicId }): TopicName => ({ name, topicId: topicId === UUID_ZERO ? null : topicId }))
+    : request.topicNames.map((name): TopicName => ({ name, topicId: null }))
+  checkNamed(services, asked.length)
+  const { topics, fresh } = await findTopics(services, asked)
+  const answers = await mapTogether(asked.map((each, i) => ({ ...each, topic: topics[i]! })), async ({ name, topicId, topic }): Promise<Answer> => {
+    const answer = (errorCode: number, errorMessage: string | null): Answer =>
+      ({ name: topic?.name ?? name, topicId: topic?.topicId ?? topicId ?? UUID_ZERO, errorCode, errorMessage })
+    if ((name === null) === (topicId === null)) return answer(KAFKA_ERROR.INVALID_REQUEST, 'A topic is named by its name or its id, and not both.')
+    if (topic === null && !fresh) return answer(KAFKA_ERROR.REQUEST_TIMED_OUT, 'The catalog does not answer.')
+    if (topic === null) {
+      return topicId === null ? answer(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, null) : answer(KAFKA_ERROR.UNKNOWN_TOPIC_ID, null)
+    }
+    if (!authorize(context, 'delete', { type: 'topic', name: topic.name })) return answer(KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED, null)
+    const { timeoutMs } = request
+    const outcome = await callCatalog(services, deleteTopicCall, { topicId: topic.topicId, timeoutMs }, timeoutMs)
+    const { errorCode, errorMessage } = outcome.response ?? outcome
+    return answer(errorCode, errorMessage)
+  })
+  if (answers.some(({ errorCode }) => errorCode === KAFKA_ERROR.NONE)) await awaitCatalog(services)
+  return { throttleTimeMs: throttle(context, 0), responses: answers }
+}

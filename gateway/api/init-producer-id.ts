@@ -1,0 +1,14 @@
+/** InitProducerId for idempotent producers: a fresh id with epoch 0, whatever id the producer had. */
+import type { InitProducerIdRequest, InitProducerIdResponse } from '#shared/wire/api/init-producer-id.ts'
+import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
+import { authorize, CLUSTER_RESOURCE, throttle, type Handler } from './handler.ts'
+
+export const handleInitProducerId: Handler<InitProducerIdRequest, InitProducerIdResponse> = async (context, _version, request, services) => {
+  const refuse = (errorCode: number): InitProducerIdResponse =>
+    ({ throttleTimeMs: throttle(context, 0), errorCode, producerId: -1, producerEpoch: -1 })
+  if (request.transactionalId !== null) return refuse(KAFKA_ERROR.INVALID_REQUEST) // no transactions: clients give up at once
+  if (!authorize(context, 'idempotent-write', CLUSTER_RESOURCE)) return refuse(KAFKA_ERROR.CLUSTER_AUTHORIZATION_FAILED)
+  const producerId = await services.producerIds.next(services)
+  if (producerId === null) return refuse(KAFKA_ERROR.COORDINATOR_LOAD_IN_PROGRESS)
+  return { throttleTimeMs: throttle(context, 0), errorCode: KAFKA_ERROR.NONE, producerId, producerEpoch: 0 }
+}

@@ -1,0 +1,61 @@
+/**
+ * The cluster as clients of one zone see it: the live gateways of their zone (while it has none, those of the zone that
+ * serves it), each at the address of the listener the client came through.
+ */
+import type { ClusterSnapshot, ListenerInfo, NodeInfo } from '#shared/cluster/membership.ts'
+import { gatewayForGroup, gatewaysOf, gatewayOf, servingZone } from '#shared/cluster/ring.ts'
+import type { GatewayServices, RequestContext } from '../api/handler.ts'
+import { ZONE_UNKNOWN } from './client-zone.ts'
+
+export type Endpoint = { readonly nodeId: number; readonly host: string; readonly port: number; readonly rack: string }
+
+export class ZoneView {
+  readonly #snapshot: ClusterSnapshot
+  readonly #zone: string | null // null: no gateway is alive
+  readonly #listener: ListenerInfo
+
+  constructor(context: RequestContext, services: GatewayServices) {
+    this.#snapshot = services.membership.current()
+    this.#zone = servingZone(this.#snapshot, context.zone === ZONE_UNKNOWN ? services.zone : context.zone)
+    this.#listener = context.listener
+  }
+
+  /** All of them, by node id. */
+  endpoints(): Endpoint[] {
+    if (this.#zone === null) return []
+    const endpoints: Endpoint[] = []
+    for (const node of gatewaysOf(this.#snapshot, this.#zone)) {
+      const endpoint = this.#endpoint(node)
+      if (endpoint !== null) endpoints.push(endpoint)
+    }
+    return endpoints
+  }
+
+  /** The gateway named as leader of a partition, or -1. */
+  leaderId(topicId: string, partition: number): number {
+    if (this.#zone === null) return -1
+    return gatewayOf(this.#snapshot, this.#zone, topicId, partition)?.nodeId ?? -1
+  }
+
+  coordinator(groupId: string): Endpoint | null {
+    const node = this.#zone === null ? null : gatewayForGroup(this.#snapshot, this.#zone, groupId)
+    return node === null ? null : this.#endpoint(node)
+  }
+
+  /**
+   * Whether `nodeId` is the one that answers for a group when a client asks every broker and adds the answers up
+   * (PROTOCOL 45). A node that these clients are not told of answers for all.
+   */
+  answersFor(nodeId: number, groupId: string): boolean {
+    if (this.#zone === null || !gatewaysOf(this.#snapshot, this.#zone).some((node) => node.nodeId === nodeId)) return true
+    return gatewayForGroup(this.#snapshot, this.#zone, groupId)?.nodeId === nodeId
+  }
+
+  #endpoint(node: NodeInfo): Endpoint | null {
+    const { listeners } = node
+    const listener = listeners.find((each) => each.name === this.#listener.name) ??
+      listeners.find((each) => each.zone === this.#listener.zone) ?? listeners[0]
+    if (listener === undefined) return null
+    return { nodeId: node.nodeId, host: listener.advertisedHost, port: listener.advertisedPort, rack: node.zone }
+  }
+}
