@@ -6,13 +6,16 @@ import type { RpcCall } from '#shared/rpc/call.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { GatewayServices } from './handler.ts'
 
+/** What a call to the catalog's leader needs. */
+export type CatalogCaller = Pick<GatewayServices, 'membership' | 'transport' | 'settings' | 'log'>
+
 export type CatalogOutcome<Response> =
   | { readonly response: Response; readonly errorCode: 0; readonly errorMessage: null }
   | { readonly response: null; readonly errorCode: number; readonly errorMessage: string }
 
 /** `waitMs` is what the request itself may take at the leader. The call is not tied to the client: it changes things for all. */
 export async function callCatalog<Request, Response>(
-  services: GatewayServices, call: RpcCall<Request, Response>, request: Request, waitMs: number
+  services: CatalogCaller, call: RpcCall<Request, Response>, request: Request, waitMs: number
 ): Promise<CatalogOutcome<Response>> {
   const node = leaderOf(services.membership.current(), CATALOG_SHARD)
   const deadlineMs = Math.max(0, waitMs) + services.settings.adminForwardTimeoutMs

@@ -16,7 +16,7 @@ export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsRespon
   checkNamed(services, request.topics.length)
   const counts = new Map<string, number>()
   for (const { name } of request.topics) counts.set(name, (counts.get(name) ?? 0) + 1)
-  const asked = request.topics.filter(({ name }, i) => counts.get(name) === 1 || request.topics.findIndex((each) => each.name === name) === i)
+  const asked = [...new Map(request.topics.map((topic) => [topic.name, topic])).values()] // one answer a name
   const topics = await mapTogether(asked, (topic) => counts.get(topic.name) === 1
     ? createOne(context, request, topic, services)
     : Promise.resolve(refused(topic.name, KAFKA_ERROR.INVALID_REQUEST, 'Duplicate topic name.')))

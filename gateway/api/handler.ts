@@ -10,13 +10,13 @@ import type { CatalogReader } from '#shared/cluster/catalog-reader.ts'
 import type { ListenerInfo, Membership } from '#shared/cluster/membership.ts'
 import type { Ledger } from '#shared/ledger/ledger.ts'
 import type { Log } from '#shared/log/log.ts'
+import type { Metrics } from '#shared/metrics/metrics.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import type { GatewaySettings } from '../config.ts'
 import type { Fetcher } from '../fetch/fetcher.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { ZoneEvidence } from '../zone/client-zone.ts'
-import type { ProducerIds } from './producer-ids.ts'
 
 export type RequestContext = {
   readonly connectionId: string
@@ -40,13 +40,19 @@ export type GatewayServices = {
   readonly runtime: Runtime
   readonly log: Log
   readonly ledger: Ledger
+  readonly metrics: Metrics
   readonly settings: GatewaySettings
   readonly membership: Membership
   readonly catalog: CatalogReader
   readonly transport: Transport
   readonly ingest: Ingest
   readonly fetcher: Fetcher
-  readonly producerIds: ProducerIds
+  readonly producerIds: ProducerIdSource
+}
+
+export type ProducerIdSource = {
+  /** An id never given out before, or null: the catalog does not answer. */
+  next(): Promise<number | null>
 }
 
 export type Handler<Request, Response> = (

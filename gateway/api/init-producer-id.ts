@@ -8,7 +8,7 @@ export const handleInitProducerId: Handler<InitProducerIdRequest, InitProducerId
     ({ throttleTimeMs: throttle(context, 0), errorCode, producerId: -1, producerEpoch: -1 })
   if (request.transactionalId !== null) return refuse(KAFKA_ERROR.INVALID_REQUEST) // no transactions: clients give up at once
   if (!authorize(context, 'idempotent-write', CLUSTER_RESOURCE)) return refuse(KAFKA_ERROR.CLUSTER_AUTHORIZATION_FAILED)
-  const producerId = await services.producerIds.next(services)
+  const producerId = await services.producerIds.next()
   if (producerId === null) return refuse(KAFKA_ERROR.COORDINATOR_LOAD_IN_PROGRESS)
   return { throttleTimeMs: throttle(context, 0), errorCode: KAFKA_ERROR.NONE, producerId, producerEpoch: 0 }
 }

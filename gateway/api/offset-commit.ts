@@ -1,5 +1,4 @@
 /** OffsetCommit: topics go to the coordinator by id, so that offsets of a deleted topic are not those of its successor (PROTOCOL 43). */
-import { UUID_ZERO } from '#shared/binary/uuid.ts'
 import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
 import { API } from '#shared/wire/api-registry.ts'
 import type { OffsetCommitRequest, OffsetCommitResponse } from '#shared/wire/api/offset-commit.ts'
@@ -55,7 +54,7 @@ function forwardable(asked: TopicAsked, topic: TopicInfo | null): TopicAsked[] {
 
 function answered({ name, topicId, partitions }: TopicAsked, codeOf: (partition: number) => number): TopicAnswer {
   return {
-    name, topicId: topicId === '' ? UUID_ZERO : topicId,
+    name, topicId,
     partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: codeOf(partitionIndex) }))
   }
 }

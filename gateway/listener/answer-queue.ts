@@ -3,11 +3,14 @@
  * Everything ready at the head leaves together in one write a turn.
  */
 import type { LedgerCell } from '#shared/ledger/ledger.ts'
+import type { ApiMetrics } from '../metrics.ts'
 
 export type Answer = {
   readonly frameBytes: number // of its request, held until it is answered
   readonly pipelined: boolean
   readonly outCell: LedgerCell
+  readonly startedMs: number
+  readonly metrics: ApiMetrics
   ready: boolean
   chunks: readonly Uint8Array[] | null // null: the protocol has no answer
   failed: boolean // the connection ends here

@@ -17,8 +17,10 @@ import type { FrameArena } from './frame-arena.ts'
 import { FrameAssembler, type FrameSink } from './frame-assembler.ts'
 import type { LimitedLog } from './limited-log.ts'
 import type { NodeBytes } from './node-bytes.ts'
+import type { ListenerMetrics } from '../metrics.ts'
 
 const LENGTH_BYTES = 4
+const MS_PER_SECOND = 1_000
 const END_GRACE_MS = 10_000 // after our FIN the peer has so long to read and send its own
 
 /** What all connections of a node share. */
@@ -28,6 +30,7 @@ export type ConnectionHost = {
   readonly arena: FrameArena
   readonly bytes: NodeBytes
   readonly refusals: LimitedLog
+  readonly metrics: ListenerMetrics
   closed(connection: Connection): void
 }
 
@@ -155,8 +158,12 @@ export class Connection implements SocketHandlers, FrameSink {
     received.bytes += LENGTH_BYTES + frame.length
     received.requests += 1
     this.#unattributedBytes -= LENGTH_BYTES + frame.length
-    const { pipelined, handler } = parsed.served
-    const answer: Answer = { frameBytes: frame.length, pipelined, outCell: sent, ready: false, chunks: null, failed: false }
+    const { pipelined, handler, api } = parsed.served
+    const metrics = this.#host.metrics.ofApi(api.name)
+    metrics.requests.add(1)
+    const answer: Answer = {
+      frameBytes: frame.length, pipelined, outCell: sent, startedMs: this.#nowMs(), metrics, ready: false, chunks: null, failed: false
+    }
     this.#answers.push(answer)
     try {
       const response = handler(context, parsed.version, parsed.body, this.#host.services)
@@ -171,6 +178,7 @@ export class Connection implements SocketHandlers, FrameSink {
   #settle(answer: Answer, parsed: ParsedRequest, response: unknown): void {
     if (response !== null && !this.#closed) answer.chunks = encodeAnswer(parsed, response)
     answer.ready = true
+    answer.metrics.seconds.observe((this.#nowMs() - answer.startedMs) / MS_PER_SECOND)
     this.#advance()
   }
 
@@ -258,6 +266,7 @@ export class Connection implements SocketHandlers, FrameSink {
 
   #logRefusal(reason: string, context: Readonly<Record<string, unknown>>): void {
     const { connectionId, host: clientHost, listener } = this.#client
+    this.#host.metrics.refusals.add(1)
     this.#host.refusals.warn('client connection closed', { reason, ...context, connectionId, clientHost, listener: listener.name })
   }
 

@@ -4,6 +4,7 @@ import type { Listening, Network, Socket, SocketHandlers } from '#shared/runtime
 import type { Cancel } from '#shared/runtime/runtime.ts'
 import type { GatewayServices } from '../api/handler.ts'
 import type { ServedTable } from '../api/served-table.ts'
+import { ListenerMetrics } from '../metrics.ts'
 import { Client } from './client.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import { FrameArena } from './frame-arena.ts'
@@ -21,6 +22,7 @@ export class Listeners implements ConnectionHost {
   readonly arena = new FrameArena()
   readonly bytes: NodeBytes
   readonly refusals: LimitedLog
+  readonly metrics: ListenerMetrics
   readonly #network: Network
   readonly #connections = new Set<Connection>()
   #listening: Listening[] = []
@@ -33,7 +35,8 @@ export class Listeners implements ConnectionHost {
     this.services = services
     this.table = table
     this.#network = network
-    this.bytes = new NodeBytes(services.settings.inFlightBytesMax)
+    this.metrics = new ListenerMetrics(services.metrics, services.zone)
+    this.bytes = new NodeBytes(services.settings.inFlightBytesMax, this.metrics.requestBytes)
     this.refusals = new LimitedLog(services.log, services.runtime.clock)
   }
 
@@ -76,7 +79,7 @@ export class Listeners implements ConnectionHost {
   }
 
   closed(connection: Connection): void {
-    this.#connections.delete(connection)
+    if (this.#connections.delete(connection)) this.metrics.connections.add(-1)
     this.bytes.forget(connection)
     if (this.#connections.size === 0) this.#allClosed?.()
   }
@@ -95,6 +98,7 @@ export class Listeners implements ConnectionHost {
     const { settings, nodeId, nodeEpoch } = this.services
     if (this.#stopping || this.#connections.size >= settings.connectionsMax) {
       if (!this.#stopping) {
+        this.metrics.refusals.add(1)
         this.refusals.warn('client connection closed', { reason: 'too many connections', connectionsMax: settings.connectionsMax })
       }
       socket.destroy()
@@ -103,6 +107,7 @@ export class Listeners implements ConnectionHost {
     const connectionId = `${nodeId}-${nodeEpoch}-${this.#nextConnection++}`
     const connection = new Connection(this, socket, new Client(this.services, listener, connectionId, socket.remoteAddress))
     this.#connections.add(connection)
+    this.metrics.connections.add(1)
     return connection
   }
 

@@ -1,14 +1,17 @@
 /** Request bytes of all connections of a node: how many are held, and who waits for room. */
+import type { Gauge } from '#shared/metrics/metrics.ts'
 
 export type RoomWaiter = { roomAgain(): void }
 
 export class NodeBytes {
   readonly #bytesMax: number
+  readonly #gauge: Gauge
   #bytes = 0 // of complete requests, in work or waiting
   #partialBytes = 0 // room of requests that are not complete
   #waiters = new Set<RoomWaiter>()
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, gauge: Gauge) {
+    this.#gauge = gauge
     this.#bytesMax = bytesMax
   }
 
@@ -27,6 +30,7 @@ export class NodeBytes {
 
   add(bytes: number): void {
     this.#bytes += bytes
+    this.#gauge.add(bytes)
   }
 
   addPartial(bytes: number): void {
@@ -35,6 +39,7 @@ export class NodeBytes {
 
   release(bytes: number): void {
     this.#bytes -= bytes
+    this.#gauge.add(-bytes)
     if (this.isFull || this.#waiters.size === 0) return
     const waiters = this.#waiters
     this.#waiters = new Set()
