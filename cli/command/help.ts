@@ -24,7 +24,7 @@ export function commandHelp(command: Command, tables: readonly SettingsTable[]):
     for (const { part, rows } of tables) {
       if (Object.keys(rows).length === 0) continue
       parts.push(`Settings (${part.toLowerCase()}):\n${twoColumns(Object.entries(rows).map(([key, row]) => {
-        const value = row.default === undefined ? 'required' : row.default === '' ? '' : `default ${String(row.default)}`
+        const value = row.default === undefined ? 'required' : row.default === '' ? '' : `default ${JSON.stringify(row.default)}`
         return [`--${flagOf(key)}`, `${row.doc}${value === '' ? '' : ` (${value})`}`] as const
       }))}\n`)
     }
