@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { leaderOf, NO_NODE, zoneReaderOf } from '#shared/cluster/placement.ts'
+import { gatewayForGroup, gatewayOf, gatewaysOf, servingZone } from '#shared/cluster/ring.ts'
+import { StaticMembership } from '#shared/cluster/static-membership.ts'
+import { nodeOf, snapshotOf } from '#test/support/snapshots.ts'
+
+const TOPIC = 'Zv9-aB3dQfW_0123456789'
+
+test('ring: only gateways of the zone are named', () => {
+  const gatewayOnly = nodeOf(4, 'az1', { gateway: true, broker: false })
+  const brokerOnly = nodeOf(7, 'az1', { gateway: false, broker: true })
+  const snapshot = { ...snapshotOf([2, 3]), nodes: [nodeOf(2, 'az2'), gatewayOnly, brokerOnly] }
+  assert.deepEqual(gatewaysOf(snapshot, 'az1'), [gatewayOnly])
+  assert.equal(gatewayOf(snapshot, 'az1', TOPIC, 0), gatewayOnly)
+  assert.equal(gatewayForGroup(snapshot, 'az1', 'g'), gatewayOnly)
+  assert.equal(zoneReaderOf(snapshot, 'az1', 3), 7)
+  assert.notEqual(leaderOf(snapshot, 3), 4)
+})
+
+test('ring: a zone without a gateway has none, and is served by another zone', () => {
+  const snapshot = snapshotOf([1, 2])
+  assert.equal(gatewayOf(snapshot, 'az0', TOPIC, 0), null)
+  assert.equal(servingZone(snapshot, 'az1'), 'az1')
+  assert(['az1', 'az2'].includes(servingZone(snapshot, 'az0') ?? ''))
+  assert.equal(servingZone({ ...snapshot, nodes: [] }, 'az0'), null)
+})
+
+test('ring: a weight of zero names a gateway for nothing, a higher one for more', () => {
+  const snapshot = snapshotOf([1, 2, 3], { zoneCount: 1 })
+  const overrides = { weights: new Map([[1, 0], [2, 3]]) }
+  const picks = Array.from({ length: 400 }, (_, partition) => gatewayOf(snapshot, 'az0', TOPIC, partition, overrides)!.nodeId)
+  assert.equal(picks.filter((id) => id === 1).length, 0)
+  assert(picks.filter((id) => id === 2).length > 250)
+  assert.equal(gatewayOf(snapshot, 'az0', TOPIC, 0, { weights: new Map([[1, 0], [2, 0], [3, 0]]) }), null)
+})
+
+test('placement: without a broker nobody leads', () => {
+  const snapshot = { ...snapshotOf([]), nodes: [nodeOf(1, 'az1', { gateway: true, broker: false })] }
+  assert.equal(leaderOf(snapshot, 0), NO_NODE)
+  assert.equal(zoneReaderOf(snapshot, 'az1', 0), null)
+})
+
+test('static-membership: watchers see each new snapshot until they stop', () => {
+  const membership = new StaticMembership(snapshotOf([1]))
+  const seen: number[] = []
+  const stop = membership.watch(({ version }) => { seen.push(version) })
+  membership.set(snapshotOf([1, 2], { version: 2 }))
+  stop()
+  membership.set(snapshotOf([1], { version: 3 }))
+  assert.deepEqual(seen, [2])
+  assert.equal(membership.current().version, 3)
+  assert.throws(() => membership.set(snapshotOf([1], { version: 3 })))
+})
