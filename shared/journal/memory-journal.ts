@@ -150,7 +150,7 @@ export class MemoryJournal implements Journal {
     const group = { position, after, afterCrc, crc, body }
     shard.groups.push(group)
     shard.end = { position, crc }
-    for (const listener of [...shard.listeners]) if (shard.listeners.has(listener)) listener(group)
+    for (const listener of shard.listeners) listener(group)
     return shard.end
   }
 

@@ -1,0 +1,62 @@
+/** The small file beside the segments: which cluster owns the journal and which shards it holds. */
+import { ZonewiseError } from '../errors/zonewise-error.ts'
+import { type Files, readWholeFile, replaceFile } from '../runtime/files.ts'
+
+const NAME = 'journal.json'
+const FORMAT = 1
+
+type Content = { readonly format: number; readonly clusterId: string | null; readonly shards: readonly number[] }
+
+export class JournalMeta {
+  readonly #files: Files
+  readonly #folder: string
+  readonly shards: Set<number>
+  clusterId: string | null
+  #saving: Promise<void> | null = null
+  #next: Promise<void> | null = null // a save that has not begun: it takes what is set until then
+
+  private constructor(files: Files, folder: string, { clusterId, shards }: Content) {
+    this.#files = files
+    this.#folder = folder
+    this.clusterId = clusterId
+    this.shards = new Set(shards)
+  }
+
+  /** @throws ZonewiseError FORMAT_TOO_NEW, JOURNAL_CORRUPT */
+  static async load(files: Files, folder: string): Promise<JournalMeta> {
+    const path = `${folder}/${NAME}`
+    const bytes = await readWholeFile(files, path)
+    if (bytes === null) return new JournalMeta(files, folder, { format: FORMAT, clusterId: null, shards: [] })
+    const content = parse(bytes, path)
+    if (content.format > FORMAT)
+      throw new ZonewiseError('FORMAT_TOO_NEW', 'a journal of a newer format', { file: path, format: content.format })
+    return new JournalMeta(files, folder, content)
+  }
+
+  /** Makes what is set now durable; calls that come together share one write. */
+  save(): Promise<void> {
+    if (this.#saving === null) return this.#start()
+    return (this.#next ??= this.#saving.then(() => this.#start(), () => this.#start()))
+  }
+
+  #start(): Promise<void> {
+    this.#next = null
+    const content: Content = { format: FORMAT, clusterId: this.clusterId, shards: [...this.shards].sort((a, b) => a - b) }
+    const saving = replaceFile(this.#files, this.#folder, NAME, new TextEncoder().encode(`${JSON.stringify(content)}\n`))
+    this.#saving = saving
+    const ended = (): void => { if (this.#saving === saving) this.#saving = null }
+    saving.then(ended, ended)
+    return saving
+  }
+}
+
+function parse(bytes: Uint8Array, file: string): Content {
+  try {
+    const content = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Content>
+    const { format, clusterId, shards } = content
+    if (typeof format !== 'number' || clusterId === undefined || !Array.isArray(shards)) throw new TypeError('fields are missing')
+    return { format, clusterId, shards }
+  } catch (cause) {
+    throw new ZonewiseError('JOURNAL_CORRUPT', 'the description of the journal is damaged', { file, position: 0 }, cause)
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Group commit over all shards of a process: everything pending becomes one frame, one write and one sync; the next
+ * starts when the last one ends. After a failed write or sync nothing more is ever acknowledged: the kernel may have
+ * dropped the pages, so that a retry would report success for bytes that are nowhere.
+ */
+import assert from 'node:assert/strict'
+import { ZonewiseError } from '../errors/zonewise-error.ts'
+import type { Timer } from '../runtime/runtime.ts'
+import { aligned, encodeRecordHeader, type RecordHeader, sealFrame, SEGMENT, viewOf } from './segment-format.ts'
+import type { Segment, SegmentFiles } from './segment-files.ts'
+
+const COPY_BYTES_MAX = 64 * 1024 // a bigger body is written by reference
+
+export type LogRecord = {
+  readonly header: RecordHeader
+  readonly body: readonly Uint8Array[]
+  /** The record is durable; `body` is its bytes in one piece, to be kept as long as wanted. */
+  readonly durable: (segment: Segment, filePosition: number, body: Uint8Array) => void
+  readonly failed: (error: ZonewiseError) => void
+}
+
+export type LogWriterOptions = {
+  readonly segmentFiles: SegmentFiles
+  readonly timer: Timer
+  readonly frameBytesMax: number // soft: a record is never split
+  readonly onFailure: (error: ZonewiseError) => void
+  /** A segment was left behind for a new one. */
+  readonly onRoll: (opened: Segment) => void
+}
+
+export class LogWriter {
+  readonly #options: LogWriterOptions
+  #segment: Segment
+  #frameSeq: number
+  #pending: LogRecord[] = []
+  #running: Promise<void> | null = null
+  #failure: ZonewiseError | null = null
+
+  constructor(options: LogWriterOptions, segment: Segment, nextFrameSeq: number) {
+    this.#options = options
+    this.#segment = segment
+    this.#frameSeq = nextFrameSeq
+  }
+
+  /** The segment that takes the next frame. */
+  get segment(): Segment {
+    return this.#segment
+  }
+
+  get failure(): ZonewiseError | null {
+    return this.#failure
+  }
+
+  add(record: LogRecord): void {
+    if (this.#failure !== null) return record.failed(this.#failure)
+    this.#pending.push(record)
+    this.#running ??= this.#run()
+  }
+
+  /** Adds a record that goes with the next frame, whenever that is. */
+  addLazily(record: LogRecord): void {
+    if (this.#failure === null) this.#pending.push(record)
+  }
+
+  /** Takes nothing new; resolves when nothing is pending. */
+  async close(): Promise<void> {
+    while (this.#running !== null) await this.#running
+    this.#failure ??= new ZonewiseError('STOPPING', 'the journal is closed')
+  }
+
+  async #run(): Promise<void> {
+    do {
+      await this.#company()
+      await this.#writeFrame(this.#take())
+    } while (this.#pending.length > 0 && this.#failure === null)
+    this.#running = null // in the same turn as the look at #pending: no record may fall between
+  }
+
+  /** Lets everybody who was just answered add what comes next: one turn of the event loop, no wait. */
+  #company(): Promise<void> {
+    return new Promise((resolve) => { this.#options.timer.soon(resolve) })
+  }
+
+  #take(): LogRecord[] {
+    let bytes = 0
+    let count = 0
+    while (count < this.#pending.length) {
+      const recordBytes = SEGMENT.recordHeaderBytes + this.#pending[count]!.header.bodyBytes
+      if (count > 0 && bytes + recordBytes > this.#options.frameBytesMax) break
+      bytes += recordBytes
+      count += 1
+    }
+    const taken = count === this.#pending.length ? this.#pending : this.#pending.slice(0, count)
+    this.#pending = count === this.#pending.length ? [] : this.#pending.slice(count)
+    return taken
+  }
+
+  async #writeFrame(records: readonly LogRecord[]): Promise<void> {
+    const bodyBytes = records.reduce((sum, { header }) => sum + SEGMENT.recordHeaderBytes + header.bodyBytes, 0)
+    const frameBytes = aligned(SEGMENT.frameHeaderBytes + bodyBytes)
+    if (this.#segment.endPosition + frameBytes > this.#segment.bytes) {
+      try {
+        await this.#roll(frameBytes)
+      } catch (cause) {
+        const isFull = cause instanceof ZonewiseError && cause.code === 'STORE_FULL'
+        if (!isFull) return this.#fail(records, cause, this.#segment.file.path)
+        // Nothing was written and no name given: the same append may succeed when there is space.
+        const error = new ZonewiseError('JOURNAL_UNSETTLED', 'no room for a new journal segment', {}, cause)
+        for (const record of records) record.failed(error)
+        return
+      }
+    }
+    const segment = this.#segment
+    const frame = layOut(records, bodyBytes, frameBytes, segment.life, this.#frameSeq)
+    const start = segment.endPosition
+    try {
+      await segment.file.write(start, frame.chunks)
+      await segment.file.sync()
+    } catch (cause) {
+      return this.#fail(records, cause, segment.file.path)
+    }
+    segment.endPosition += frameBytes
+    this.#frameSeq += 1
+    for (let n = 0; n < records.length; n++) records[n]!.durable(segment, start + frame.bodyOffsets[n]!, frame.bodies[n]!)
+  }
+
+  async #roll(frameBytes: number): Promise<void> {
+    const { segmentFiles, onRoll } = this.#options
+    const bytesMin = SEGMENT.alignBytes + frameBytes
+    this.#segment = await segmentFiles.make(this.#segment.number + 1, this.#frameSeq, bytesMin)
+    onRoll(this.#segment)
+    segmentFiles.prepare()
+  }
+
+  #fail(records: readonly LogRecord[], cause: unknown, file: string): void {
+    const error = new ZonewiseError('JOURNAL_FAILED', 'the journal could not be written', { file }, cause)
+    this.#failure = error
+    const all = [...records, ...this.#pending]
+    this.#pending = []
+    for (const record of all) record.failed(error)
+    this.#options.onFailure(error)
+  }
+}
+
+type Frame = { readonly chunks: Uint8Array[]; readonly bodies: Uint8Array[]; readonly bodyOffsets: number[] }
+
+/**
+ * One allocation for headers and small bodies, which the bodies kept later share; big bodies by reference between
+ * slices of it, and copied only for those who keep them: the caller may change them once they are durable.
+ */
+function layOut(records: readonly LogRecord[], bodyBytes: number, frameBytes: number, life: Uint8Array, frameSeq: number): Frame {
+  const bigBytes = records.reduce((sum, { header }) => sum + (header.bodyBytes > COPY_BYTES_MAX ? header.bodyBytes : 0), 0)
+  const ownBytes = SEGMENT.frameHeaderBytes + bodyBytes - bigBytes
+  const own = new Uint8Array(ownBytes + frameBytes - SEGMENT.frameHeaderBytes - bodyBytes) // zeros behind, to the end
+  const view = viewOf(own)
+  const frame: Frame = { chunks: [], bodies: [], bodyOffsets: [] }
+  let at: number = SEGMENT.frameHeaderBytes
+  let flushed = 0
+  let big = 0 // bytes by reference so far
+  for (const { header, body } of records) {
+    encodeRecordHeader(view, at, header)
+    at += SEGMENT.recordHeaderBytes
+    frame.bodyOffsets.push(at + big)
+    if (header.bodyBytes > COPY_BYTES_MAX) {
+      frame.chunks.push(own.subarray(flushed, at), ...body)
+      flushed = at
+      big += header.bodyBytes
+      frame.bodies.push(Buffer.concat(body))
+      continue
+    }
+    const start = at
+    for (const chunk of body) {
+      own.set(chunk, at)
+      at += chunk.byteLength
+    }
+    frame.bodies.push(own.subarray(start, at))
+  }
+  assert(at === ownBytes && at + big === SEGMENT.frameHeaderBytes + bodyBytes)
+  const [first, ...more] = [...frame.chunks, own.subarray(flushed, at)]
+  sealFrame(first!, more, life, { bodyBytes, frameSeq, recordCount: records.length })
+  frame.chunks.push(own.subarray(flushed))
+  return frame
+}
