@@ -1,0 +1,224 @@
+/**
+ * Takes batches of all connections into chunks, makes each durable by one PUT and has the leaders decide it.
+ * Group commit: a chunk is sealed when full, or when its linger is over, and waits while `putsMax` PUTs run, so chunks
+ * grow by themselves when the store is slow; the first after idle goes with the turn's arrivals.
+ * Invariants: chunks are committed in order of chunkSeq; after a chunk is given up, no later batch of the same
+ * (partition, producer or connection) that was on its way is committed.
+ */
+import { randomHex } from '#shared/runtime/random-hex.ts'
+import type { Membership } from '#shared/cluster/membership.ts'
+import { explain } from '#shared/errors/zonewise-error.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import type { Log } from '#shared/log/log.ts'
+import { LANE, type Source } from '#shared/object/chunk-ref.ts'
+import { writeRows } from '#shared/rpc/commit-rows.ts'
+import { sleep, type Cancel, type Runtime } from '#shared/runtime/runtime.ts'
+import type { ObjectStore } from '#shared/store/object-store.ts'
+import type { Transport } from '#shared/transport/transport.ts'
+import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
+import { writeChunk } from './chunk-writer.ts'
+import { CommitSender } from './commit-sender.ts'
+import { LogCache } from './log-cache.ts'
+import { OpenChunk, type PartitionBatches, type PendingBatch, type PlacedBatch, type SealedChunk } from './open-chunk.ts'
+
+export type IngestSettings = {
+  readonly lingerMs: number
+  readonly chunkBytesMax: number
+  readonly putsMax: number
+  readonly ingestBytesMax: number // bytes taken and not decided
+  readonly chunkGiveUpMs: number
+  readonly commitWindow: number
+  readonly commitDeadlineMs: number
+  readonly logCacheBytesMax: number
+}
+
+export type IngestParts = {
+  readonly nodeId: number
+  readonly nodeEpoch: number
+  readonly clusterId: string
+  readonly store: ObjectStore
+  readonly transport: Transport
+  readonly membership: Membership
+  readonly runtime: Runtime
+  readonly log: Log
+  readonly settings: IngestSettings
+}
+
+type InFlight = { readonly chunk: SealedChunk; outcome: 'writing' | 'durable' | 'given up' }
+
+export class Ingest {
+  readonly source: Source
+  readonly cache: LogCache
+  readonly #parts: IngestParts
+  readonly #senders = new Map<number, CommitSender>()
+  readonly #inFlight: InFlight[] = [] // in order of chunkSeq, until released to the leaders
+  #open: OpenChunk | null = null
+  #sealDue: Cancel | null = null
+  #lingerOver = false
+  #puts = 0
+  #nextSeq = 1
+  #bytes = 0
+  #ended: ZonewiseError | null = null
+
+  constructor(parts: IngestParts) {
+    const { nodeId, nodeEpoch, runtime, settings } = parts
+    this.#parts = parts
+    this.source = { nodeId, nodeEpoch, nonce: randomHex(runtime.chance, 8), lane: LANE.region }
+    this.cache = new LogCache(this.source, settings.logCacheBytesMax)
+  }
+
+  /** Bytes taken and not decided yet. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /**
+   * Takes one checked batch; its answer comes later, exactly once.
+   * @returns 0, or a retriable Kafka error code: nothing was taken, `answer` is not called.
+   */
+  append(batch: PendingBatch): number {
+    const length = batch.bytes.byteLength
+    if (this.#ended !== null) return KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
+    if (this.#bytes > 0 && this.#bytes + length > this.#parts.settings.ingestBytesMax) return KAFKA_ERROR.REQUEST_TIMED_OUT
+    this.#bytes += length
+    if (this.#open === null) this.#openChunk()
+    this.#open?.add(batch)
+    if ((this.#open?.bytes ?? 0) >= this.#parts.settings.chunkBytesMax) this.#sealIfDue()
+    return 0
+  }
+
+  /** Takes nothing more and resolves when all that was taken is decided, or `timeoutMs` have passed. */
+  async stop(timeoutMs: number): Promise<void> {
+    this.#ended ??= new ZonewiseError('STOPPING', 'gateway is stopping')
+    const { clock, timer } = this.#parts.runtime
+    const endMs = clock.monotonicMs() + timeoutMs
+    while (this.#bytes > 0 && clock.monotonicMs() < endMs) await sleep(timer, 5)
+    this.kill()
+  }
+
+  /** Ends at once, as a crash would. */
+  kill(): void {
+    this.#ended ??= new ZonewiseError('STOPPING', 'gateway died')
+    this.#sealDue?.()
+    for (const sender of this.#senders.values()) sender.stop()
+  }
+
+  #openChunk(): void {
+    const { clock, timer } = this.#parts.runtime
+    const idle = this.#inFlight.length === 0
+    this.#open = new OpenChunk(clock.monotonicMs())
+    this.#lingerOver = false
+    const onDue = (): void => { this.#lingerOver = true; this.#sealDue = null; this.#sealIfDue() }
+    if (idle) timer.soon(onDue)
+    else this.#sealDue = timer.after(this.#parts.settings.lingerMs, onDue)
+  }
+
+  #sealIfDue(): void {
+    const { settings, clusterId } = this.#parts
+    const open = this.#open
+    if (open === null || this.#puts >= settings.putsMax) return
+    if (!this.#lingerOver && open.bytes < settings.chunkBytesMax) return
+    this.#open = null
+    this.#sealDue?.()
+    this.#sealDue = null
+    const chunk = open.seal({ source: this.source, chunkSeq: this.#nextSeq++ }, clusterId)
+    const inFlight: InFlight = { chunk, outcome: 'writing' }
+    this.#inFlight.push(inFlight)
+    void this.#write(inFlight)
+  }
+
+  async #write(inFlight: InFlight): Promise<void> {
+    const { store, runtime, settings, log } = this.#parts
+    const { chunk } = inFlight
+    this.#puts += 1
+    try {
+      await writeChunk(store, chunk, runtime, settings.chunkGiveUpMs)
+      inFlight.outcome = 'durable'
+    } catch (error) {
+      inFlight.outcome = 'given up'
+      log.error('chunk given up', { key: chunk.key, reason: explain(error) })
+      // Somebody else writes under this name: nothing more may be written by this source.
+      if (error instanceof ZonewiseError && error.code === 'OBJECT_EXISTS') this.#ended = error
+    }
+    this.#puts -= 1
+    this.#release()
+    this.#sealIfDue()
+  }
+
+  /** Hands finished chunks on, oldest first; one that is still written holds up those behind it. */
+  #release(): void {
+    for (let first = this.#inFlight[0]; first !== undefined && first.outcome !== 'writing'; first = this.#inFlight[0]) {
+      this.#inFlight.shift()
+      if (first.outcome === 'given up') this.#giveUp(first.chunk)
+      else this.#commit(first.chunk)
+    }
+  }
+
+  #commit(chunk: SealedChunk): void {
+    this.cache.add(chunk)
+    const { partitions } = chunk
+    for (let from = 0; from < partitions.length;) {
+      const shard = partitions[from]?.shard ?? 0
+      let to = from
+      while (partitions[to]?.shard === shard) to += 1
+      this.#commitShard(chunk, shard, partitions.slice(from, to))
+      from = to
+    }
+  }
+
+  #commitShard(chunk: SealedChunk, shard: number, partitions: readonly PartitionBatches[]): void {
+    const kept = partitions.map(({ topicId, partition, placed }) => ({ topicId, partition, placed: placed.filter(({ leftOut }) => !leftOut) }))
+    const batches = kept.flatMap(({ placed }) => placed)
+    if (batches.length === 0) return
+    const bytes = batches.reduce((sum, { batch }) => sum + batch.bytes.byteLength, 0)
+    const rows = writeRows(kept.filter(({ placed }) => placed.length > 0).map(({ topicId, partition, placed }) => ({ topicId, partition, batches: placed.map(toRow) })))
+    this.#sender(shard).push({ chunkSeq: chunk.ref.chunkSeq, checksum: chunk.checksum, rows, batches, decided: () => { this.#bytes -= bytes } })
+  }
+
+  #sender(shard: number): CommitSender {
+    const known = this.#senders.get(shard)
+    if (known !== undefined) return known
+    const { transport, membership, runtime, log, settings } = this.#parts
+    const sender = new CommitSender({ shard, source: this.source, transport, membership, runtime, log, settings })
+    this.#senders.set(shard, sender)
+    return sender
+  }
+
+  /** Fails the batches of a chunk that is not durable, and all behind them that must not overtake them. */
+  #giveUp(chunk: SealedChunk): void {
+    const lost = new Set<string>()
+    for (const { placed } of chunk.partitions)
+      for (const entry of placed) {
+        lost.add(orderKey(entry.batch))
+        if (!entry.leftOut) this.#fail(entry)
+      }
+    for (const { chunk: later } of this.#inFlight) this.#leaveOut(later.partitions, lost)
+    if (this.#open === null) return
+    this.#leaveOut(this.#open.partitions(), lost)
+    if (this.#open.dropLeftOut()) {
+      this.#open = null
+      this.#sealDue?.()
+      this.#sealDue = null
+    }
+  }
+
+  #leaveOut(partitions: Iterable<PartitionBatches>, lost: ReadonlySet<string>): void {
+    for (const { placed } of partitions)
+      for (const entry of placed) if (!entry.leftOut && lost.has(orderKey(entry.batch))) this.#fail(entry)
+  }
+
+  #fail(entry: PlacedBatch): void {
+    entry.leftOut = true
+    this.#bytes -= entry.batch.bytes.byteLength
+    entry.batch.answer(KAFKA_ERROR.KAFKA_STORAGE_ERROR, -1, -1, -1)
+  }
+}
+
+function orderKey({ topicId, partition, producerId, origin }: PendingBatch): string {
+  return `${topicId}/${partition}/${producerId === -1 ? origin : producerId}`
+}
+
+function toRow({ position, batch }: PlacedBatch): Parameters<typeof writeRows>[0][number]['batches'][number] {
+  const { bytes, recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes } = batch
+  return { position, length: bytes.byteLength, recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes }
+}
