@@ -33,6 +33,8 @@ export const brokerSettings = defineSettings('BROKER', {
   groupCountMax: int({ default: 10_000, min: 1, max: 1_000_000, doc: 'Groups of a shard; above it new ones get a retriable error.' }),
   groupMemberBytesMax: int({ unit: 'bytes', default: 256 * KiB, min: KiB, max: 16 * MiB, doc: 'Metadata that one member may join with, over its protocols.' }),
   groupAssignmentBytesMax: int({ unit: 'bytes', default: 2 * MiB, min: KiB, max: 16 * MiB, doc: 'Subscriptions and assignments of one generation of a group: what one journal entry holds.' }),
+  groupCallsMax: int({ default: 50_000, min: 1, max: 1_000_000, doc: 'Group calls that a shard holds at a time, waiting members included; above it they get a retriable error.' }),
+  groupCommitBytesMax: int({ unit: 'bytes', default: 4 * MiB, min: KiB, max: 64 * MiB, doc: 'Offset commits of a shard waiting for the journal; above it they get a retriable error.' }),
   groupOffsetCountMax: int({ default: 100_000, min: 1, max: 10_000_000, doc: 'Partitions that one group may have committed offsets for.' }),
   offsetMetadataMaxBytes: int({ unit: 'bytes', default: 4 * KiB, min: 0, max: 32_767, doc: 'Metadata of one committed offset (offset.metadata.max.bytes).' }),
   offsetsRetentionMs: int({ unit: 'ms', default: 7 * 24 * 60 * MINUTE, min: SECOND, max: 3_650 * 24 * 60 * MINUTE, doc: 'How long offsets outlive the last member of their group, or the last commit if it never had members (offsets.retention.minutes).' }),
