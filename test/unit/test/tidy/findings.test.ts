@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { findings } from '#test/tidy/findings.ts'
+import { importsOf, type SourceFile } from '#test/tidy/source-files.ts'
+
+function file(path: string, text: string): SourceFile {
+  return { path, lines: text.split('\n'), imports: importsOf(path, text) }
+}
+
+function whats(...files: readonly SourceFile[]): string[] {
+  const entry = file('cli/main.ts', files.map(({ path }) => `import '#${path}'`).join('\n'))
+  return findings([entry, ...files]).map(({ path, line, what }) => `${path}:${line}: ${what}`)
+}
+
+test('tidy: gateway and broker do not meet, and lower layers do not know higher ones', () => {
+  assert.deepEqual(whats(file('gateway/a.ts', "import { b } from '#broker/b.ts'"), file('broker/b.ts', '')),
+    ['gateway/a.ts:1: gateway may not import broker (broker/b.ts)'])
+  assert.deepEqual(whats(file('shared/wire/a.ts', "import { b } from '#shared/store/b.ts'"), file('shared/store/b.ts', '')),
+    ['shared/wire/a.ts:1: formats may not import seams (shared/store/b.ts)'])
+})
+
+test('tidy: what is banned is named with its replacement', () => {
+  assert.deepEqual(whats(file('broker/a.ts', 'const x = 1\nconst now = Date.now()')), ['broker/a.ts:2: use runtime.clock.nowMs()'])
+  assert.deepEqual(whats(file('broker/a.ts', '// Date.now() is banned')), [])
+  assert.deepEqual(whats(file('broker/x-state.ts', 'async function f() {}')), ['broker/x-state.ts:1: a pure file has no async: the driver awaits'])
+  assert.deepEqual(whats(file('gateway/a.ts', 'const x = y as any')), ['gateway/a.ts:1: give it a type, or unknown'])
+})
+
+test('tidy: circles, dead files, packages and long lines are found', () => {
+  const circle = whats(file('broker/a.ts', "import { b } from './b.ts'"), file('broker/b.ts', "import { a } from './a.ts'"))
+  assert.deepEqual(circle, ['broker/a.ts:1: imports in a circle: broker/a.ts -> broker/b.ts -> broker/a.ts'])
+  assert.deepEqual(whats(file('broker/a.ts', "import type { B } from './b.ts'"), file('broker/b.ts', "import { a } from './a.ts'")), [])
+  assert.deepEqual(findings([file('broker/a.ts', '')]).map(({ what }) => what), ['nothing imports this file'])
+  assert.match(whats(file('broker/a.ts', "import pino from 'pino'"))[0]!, /may be named in cli\/platform/)
+  assert.match(whats(file('broker/a.ts', 'x'.repeat(200)))[0]!, /200 columns/)
+})
