@@ -5,19 +5,19 @@
  * Invariants: chunks are committed in order of chunkSeq; after a chunk is given up, no later batch of the same
  * (partition, producer or connection) that was on its way is committed.
  */
-import { randomHex } from '#shared/runtime/random-hex.ts'
 import type { Membership } from '#shared/cluster/membership.ts'
-import { explain } from '#shared/errors/zonewise-error.ts'
-import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
 import { LANE, type Source } from '#shared/object/chunk-ref.ts'
 import { writeRows } from '#shared/rpc/commit-rows.ts'
+import { randomHex } from '#shared/runtime/random-hex.ts'
 import { sleep, type Cancel, type Runtime } from '#shared/runtime/runtime.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { writeChunk } from './chunk-writer.ts'
 import { CommitSender } from './commit-sender.ts'
+import { Deadlines } from './deadlines.ts'
 import { LogCache } from './log-cache.ts'
 import { OpenChunk, type PartitionBatches, type PendingBatch, type PlacedBatch, type SealedChunk } from './open-chunk.ts'
 
@@ -49,6 +49,7 @@ type InFlight = { readonly chunk: SealedChunk; outcome: 'writing' | 'durable' | 
 export class Ingest {
   readonly source: Source
   readonly cache: LogCache
+  readonly deadlines: Deadlines
   readonly #parts: IngestParts
   readonly #senders = new Map<number, CommitSender>()
   readonly #inFlight: InFlight[] = [] // in order of chunkSeq, until released to the leaders
@@ -65,6 +66,7 @@ export class Ingest {
     this.#parts = parts
     this.source = { nodeId, nodeEpoch, nonce: randomHex(runtime.chance, 8), lane: LANE.region }
     this.cache = new LogCache(this.source, settings.logCacheBytesMax)
+    this.deadlines = new Deadlines(runtime)
   }
 
   /** Bytes taken and not decided yet. */
