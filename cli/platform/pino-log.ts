@@ -10,7 +10,7 @@ const LEVEL_NAMES = new Map([[20, 'debug'], [30, 'info '], [40, 'WARN '], [50, '
 /** Writes to stderr: stdout belongs to what a command answers. */
 export function newPinoLog({ format, level }: LogOptions): Log {
   const destination = format === 'json' ? pino.destination({ dest: 2, sync: true }) : textDestination()
-  return wrap(pino({ level, base: null, serializers: { error: pino.stdSerializers.err } }, destination), destination)
+  return wrap(pino({ level, base: null, serializers: { error: pino.stdSerializers.err, cause: pino.stdSerializers.err } }, destination), destination)
 }
 
 function wrap(logger: Logger, destination: DestinationStream): Log {
@@ -36,16 +36,20 @@ function textDestination(): DestinationStream {
   }
 }
 
-/** `12:30:05.123 info  shard leads {"shard":3}` as `12:30:05.123 info  shard leads  shard=3`. */
+/** One line, for people: `12:30:05.123 info  shard leads  shard=3 zone=local-az1`. */
 export function textLine(fields: LogFields): string {
   const { level, time, msg, ...rest } = fields
   const clock = new Date(Number(time)).toISOString().slice(11, 23)
   const facts = Object.entries(rest).map(([name, value]) => `${name}=${factText(value)}`)
-  return `${clock} ${LEVEL_NAMES.get(Number(level)) ?? 'info '} ${String(msg)}${facts.length === 0 ? '' : `  ${facts.join(' ')}`}\n`
+  const tail = facts.length === 0 ? '' : `  ${facts.join(' ')}`
+  return `${clock} ${LEVEL_NAMES.get(Number(level)) ?? 'info '} ${String(msg)}${tail}\n`
 }
 
+/** An operating error is told by its code and facts; a bug needs its stack. */
 function factText(value: unknown): string {
   if (typeof value === 'string') return /[\s"=]/.test(value) ? JSON.stringify(value) : value
-  if (typeof value === 'object' && value !== null && 'stack' in value) return String(value.stack)
-  return JSON.stringify(value) ?? 'undefined'
+  if (typeof value !== 'object' || value === null || !('stack' in value)) return JSON.stringify(value) ?? 'undefined'
+  if (!('code' in value) || !('message' in value)) return String(value.stack)
+  const context = 'context' in value && value.context !== null ? ` ${JSON.stringify(value.context)}` : ''
+  return JSON.stringify(`${String(value.code)}: ${String(value.message)}${context}`)
 }
