@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
+import { type Log, silentLog } from '../log/log.ts'
 import type { Files } from '../runtime/files.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { FileShard } from './file-shard.ts'
@@ -29,6 +30,7 @@ export type FileJournalOptions = {
   readonly recentBytesMax: number // bodies kept in memory for readers
   /** A write or sync failed: nothing is acknowledged from now on, and the process must stop. */
   readonly onFailure: (error: ZonewiseError) => void
+  readonly log?: Log
 }
 
 /** @throws ZonewiseError JOURNAL_CORRUPT, JOURNAL_MISSING (shards, but no segment), FORMAT_TOO_NEW, STORE_* */
@@ -57,6 +59,7 @@ class FileJournal implements Journal {
   readonly #reader: GroupReader
   readonly #shards = new Map<number, FileShard>()
   readonly #chance: Runtime['chance']
+  readonly #log: Log
   #cleaning: Promise<void> | null = null
   #closed = false
 
@@ -66,6 +69,7 @@ class FileJournal implements Journal {
     this.#segmentFiles = segmentFiles
     this.#segments = recovered.segments
     this.#chance = runtime.chance
+    this.#log = options.log ?? silentLog
     this.#reader = new GroupReader(recentBytesMax)
     for (const segment of recovered.segments) this.#byNumber.set(segment.number, segment)
     const onRoll = (opened: Segment): void => {
@@ -125,7 +129,7 @@ class FileJournal implements Journal {
   #clean(): void {
     if (this.#cleaning !== null || this.#closed) return
     this.#cleaning = this.#cleanAll()
-      .catch(() => {}) // a failed copy shows in the writer; a file that cannot go is tried again at the next trim
+      .catch((error: unknown) => { this.#log.warn('journal segment not freed, tried again at the next trim', { error }) })
       .finally(() => { this.#cleaning = null })
   }
 

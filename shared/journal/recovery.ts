@@ -28,6 +28,18 @@ export type Recovered = {
 export async function recover(files: Files, segmentFiles: SegmentFiles): Promise<Recovered | null> {
   const numbers = await segmentFiles.scan()
   if (numbers.length === 0) return null
+  const opened: OpenFile[] = []
+  try {
+    return await readSegments(files, segmentFiles, numbers, opened)
+  } catch (error) {
+    for (const file of opened) await file.close()
+    throw error
+  }
+}
+
+async function readSegments(
+  files: Files, segmentFiles: SegmentFiles, numbers: readonly number[], opened: OpenFile[]
+): Promise<Recovered> {
   const segments: Segment[] = []
   const shards = new Map<number, FoundShard>()
   let nextFrameSeq = -1
@@ -37,6 +49,7 @@ export async function recover(files: Files, segmentFiles: SegmentFiles): Promise
       throw corrupt('a journal segment is missing', segmentFiles.pathOf(numbers[index - 1]! + 1), 0)
     const file = await files.open(path, 'write')
     if (file === null) throw corrupt('a journal segment is missing', path, 0)
+    opened.push(file)
     const content = await file.read(0, await file.bytes())
     const header = readHeader(content, path, number)
     if (nextFrameSeq !== -1 && header.firstFrameSeq !== nextFrameSeq) {
@@ -47,8 +60,9 @@ export async function recover(files: Files, segmentFiles: SegmentFiles): Promise
     for (const at of frames.starts) readRecords(content, at, number, shards, path)
     nextFrameSeq = header.firstFrameSeq + frames.starts.length
     const found = { number, file, life: header.life, bytes: content.byteLength, endPosition: frames.end, liveBytes: 0, readers: 0 }
-    segments.push(index === numbers.length - 1 ? await copy(segmentFiles, file, content, header, frames) : found)
+    segments.push(index === numbers.length - 1 ? await copy(segmentFiles, content, header, frames) : found)
   }
+  await opened.at(-1)!.close() // its copy has its name now
   return { segments, shards, nextFrameSeq }
 }
 
@@ -103,10 +117,10 @@ function readRecords(content: Uint8Array, frameAt: number, segment: number, shar
   }
 }
 
-async function copy(
-  segmentFiles: SegmentFiles, old: OpenFile, content: Uint8Array, header: SegmentHeader, { starts, end }: Frames
+function copy(
+  segmentFiles: SegmentFiles, content: Uint8Array, header: SegmentHeader, { starts, end }: Frames
 ): Promise<Segment> {
-  const segment = await segmentFiles.make(header.number, header.firstFrameSeq, end, (life) =>
+  return segmentFiles.make(header.number, header.firstFrameSeq, end, (life) =>
     starts.map((at, index) => {
       const bytes = content.slice(at, Math.min(starts[index + 1] ?? end, content.byteLength))
       const view = viewOf(bytes)
@@ -115,6 +129,4 @@ async function copy(
       sealFrame(bytes.subarray(0, frameBytes), [], life, { bodyBytes, recordCount, frameSeq: header.firstFrameSeq + index })
       return bytes
     }))
-  await old.close()
-  return segment
 }
