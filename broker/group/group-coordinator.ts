@@ -2,6 +2,7 @@
  * Serves the group calls of the shards that this node leads. A call comes as a Kafka request at the newest version we
  * serve; `clientVersion` says what the client spoke, where that changes the outcome.
  */
+import { crc32c } from '#shared/binary/crc32c.ts'
 import { decodeMessage, encodeMessage, type Message } from '#shared/binary/message.ts'
 import { Reader } from '#shared/binary/reader.ts'
 import { Writer } from '#shared/binary/writer.ts'
@@ -83,9 +84,10 @@ export class GroupCoordinator {
 
   /** LeaveGroup and DeleteGroups would not find again what they removed: sent again they get their first answer. */
   #once(route: Route, runner: GroupRunner, call: Call): Promise<Uint8Array> {
-    const { apiKey, requestId, shard } = call.request
+    const { apiKey, requestId, shard, body } = call.request
     if (requestId === '' || (apiKey !== API.leaveGroup && apiKey !== API.deleteGroups)) return route(runner, call)
-    const key = `${shard}/${runner.leader.epoch}/${requestId}`
+    // A client's DeleteGroups becomes one call a group, all with its requestId: the body tells them apart.
+    const key = `${shard}/${runner.leader.epoch}/${requestId}/${crc32c(body)}`
     const before = this.#repeatable.get(key)
     if (before !== undefined) return before
     const answer = route(runner, call)
