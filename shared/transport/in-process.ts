@@ -116,6 +116,10 @@ class Port implements Transport {
     return this.#handlers.get(call.id)
   }
 
+  get isAttached(): boolean {
+    return this.#attached
+  }
+
   cutOff(): void {
     this.#attached = false
     for (const flight of this.flights) flight.cutOff(this.nodeId)
@@ -143,6 +147,7 @@ class Flight implements CallContext {
   #controller: AbortController | null = null // made only for a handler that looks
   #gaveUp: Error | null = null
   #settled = false
+  #isLate = false
   #cancelDeadline: Cancel | null = null
   #stopListening: (() => void) | null = null
 
@@ -159,7 +164,7 @@ class Flight implements CallContext {
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController()
-      if (this.#gaveUp !== null) this.#controller.abort(this.#gaveUp)
+      if (this.#gaveUp !== null && !this.#isLate) this.#controller.abort(this.#gaveUp)
     }
     return this.#controller.signal
   }
@@ -194,7 +199,11 @@ class Flight implements CallContext {
   }
 
   #deliver(fault: Fault | null): void {
-    if (this.#settled) return
+    if (this.#settled) {
+      // What was sent arrives on a network even if nobody waits any more, before the word that nobody does.
+      if (fault === null || !this.#to.isAttached) return
+      this.#isLate = true
+    }
     const handler = this.#to.handler(this.#call)
     if (handler === undefined) {
       this.#answer(failure(unavailable('node does not serve the call', this.#to.nodeId, this.#call.name)), fault)
