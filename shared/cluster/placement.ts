@@ -46,6 +46,12 @@ export function zoneReaderOf(snapshot: ClusterSnapshot, zone: string, shard: num
   return table.get(shard) ?? null
 }
 
+/** The node id of the broker that owns a chunk (by its source and chunkSeq) in the caches of `zone`, or null: none there. */
+export function readerOfChunk(snapshot: ClusterSnapshot, zone: string, chunk: string): number | null {
+  const brokers = brokersOf(snapshot).filter((node) => node.zone === zone)
+  return brokers[hashText(chunk) % Math.max(1, brokers.length)]?.nodeId ?? null
+}
+
 function placementOf(snapshot: ClusterSnapshot): Placement {
   let found = placements.get(snapshot)
   if (found === undefined) {

@@ -1,0 +1,175 @@
+/**
+ * Fetch, without sessions (session id 0: PROTOCOL 30): plans at once; if that is too little, waits at the zone's readers
+ * of all shards asked for and plans again when one of them has news (PROTOCOL 27-29). Payload goes out by reference.
+ */
+import { shardOfPartition } from '#shared/cluster/placement.ts'
+import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { FETCH_TAGS_NONE, type FetchRequest, type FetchResponse } from '#shared/wire/api/fetch.ts'
+import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
+import type { Planned, Run } from '../fetch/fetcher.ts'
+import { takeBatches } from '../fetch/run-bytes.ts'
+import { authorize, throttle, type GatewayServices, type Handler, type RequestContext } from './handler.ts'
+import { checkNamed } from './request-bounds.ts'
+import { findTopics } from './topic-lookup.ts'
+
+type Asked = FetchRequest['topics'][number]['partitions'][number]
+type PartitionAnswer = FetchResponse['responses'][number]['partitions'][number]
+type Wanted = { readonly topicId: string; readonly shard: number; readonly asked: Asked; planned: Planned | null; errorCode: number }
+
+const READ_COMMITTED = 1
+
+export const handleFetch: Handler<FetchRequest, FetchResponse> = async (context, version, request, services) => {
+  checkNamed(services, request.topics.reduce((count, { partitions }) => count + 1 + partitions.length, 0))
+  if (request.rackId !== '') context.claimRack(request.rackId)
+  // A session is refused by answering 0 to its creation; asking for one that was never given out is an error.
+  const errorCode = request.sessionId !== 0 ? KAFKA_ERROR.FETCH_SESSION_ID_NOT_FOUND : 0
+  if (errorCode !== 0) return { throttleTimeMs: 0, errorCode, sessionId: 0, responses: [] }
+  const { topics, fresh } = await findTopics(services, request.topics.map(({ topic }) => ({ name: topic, topicId: null })))
+  const wanted = request.topics.map(({ topic: name, partitions }, t) => {
+    const allowed = authorize(context, 'read', { type: 'topic', name })
+    return partitions.map((asked) => want(services, topics[t] ?? null, asked, allowed, fresh))
+  })
+  await new Poll(context, request, services, wanted.flat()).run()
+  const records = await readAll(context, request, services, wanted.flat())
+  const aborted = request.isolationLevel === READ_COMMITTED ? [] : null
+  return {
+    throttleTimeMs: throttle(context, 0), errorCode: 0, sessionId: 0,
+    responses: request.topics.map(({ topic }, t) => ({
+      topic, partitions: (wanted[t] ?? []).map((one) => toAnswer(one, version, records.get(one) ?? null, aborted))
+    }))
+  }
+}
+
+function want(services: GatewayServices, topic: TopicInfo | null, asked: Asked, allowed: boolean, fresh: boolean): Wanted {
+  const topicId = topic?.topicId ?? ''
+  const known = topic !== null && asked.partition >= 0 && asked.partition < topic.readyPartitionCount
+  const errorCode = !allowed ? KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED
+    : known ? 0 : fresh ? KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
+  const shard = known ? shardOfPartition(topicId, asked.partition, services.membership.current().shardCount) : -1
+  return { topicId, shard, asked, planned: null, errorCode }
+}
+
+/** The long poll of one request. */
+class Poll {
+  readonly #context: RequestContext
+  readonly #request: FetchRequest
+  readonly #services: GatewayServices
+  readonly #wanted: readonly Wanted[]
+  readonly #byShard: Map<number, Wanted[]>
+
+  constructor(context: RequestContext, request: FetchRequest, services: GatewayServices, wanted: readonly Wanted[]) {
+    this.#context = context
+    this.#request = request
+    this.#services = services
+    this.#wanted = wanted
+    this.#byShard = Map.groupBy(wanted.filter(({ errorCode }) => errorCode === 0), ({ shard }) => shard)
+  }
+
+  async run(): Promise<void> {
+    const { clock } = this.#services.runtime
+    const endMs = clock.monotonicMs() + this.#request.maxWaitMs
+    const shards = [...this.#byShard.keys()]
+    await this.#planAll(shards)
+    while (!this.#enough()) {
+      const waitMs = Math.ceil(endMs - clock.monotonicMs())
+      if (waitMs <= 0 || shards.length === 0 || this.#context.signal.aborted) return
+      await this.#awaitNews(shards, waitMs)
+    }
+  }
+
+  #enough(): boolean {
+    if (this.#wanted.length === 0) return true
+    const { minBytes, maxBytes } = this.#request
+    let bytes = 0
+    for (const { errorCode, planned } of this.#wanted) {
+      if (errorCode !== 0 || (planned !== null && planned.errorCode !== 0)) return true
+      if (planned !== null) for (const { length } of planned.runs) bytes += length
+    }
+    return bytes >= Math.min(minBytes, maxBytes)
+  }
+
+  async #planAll(shards: readonly number[]): Promise<void> {
+    await Promise.all(shards.map((shard) => this.#plan(shard, 0, this.#context.signal)))
+  }
+
+  /** Waits until one shard has more than was planned, then looks at the others as they are. */
+  async #awaitNews(shards: readonly number[], waitMs: number): Promise<void> {
+    const others = new AbortController()
+    const signal = AbortSignal.any([this.#context.signal, others.signal])
+    try {
+      await Promise.race(shards.map((shard) => this.#plan(shard, waitMs, signal)))
+    } finally {
+      others.abort(new ZonewiseError('RPC_TIMED_OUT', 'another shard had news'))
+    }
+    if (shards.length > 1) await this.#planAll(shards)
+  }
+
+  async #plan(shard: number, waitMs: number, signal: AbortSignal): Promise<void> {
+    const wanted = this.#byShard.get(shard) ?? []
+    const { isolationLevel, maxBytes, minBytes } = this.#request
+    const planned = await this.#services.fetcher.plan({
+      shard, waitMs, minBytes: waitMs === 0 ? 0 : this.#byShard.size === 1 ? Math.max(1, minBytes) : 1 + plannedBytes(wanted), isolationLevel,
+      partitions: wanted.map(({ topicId, asked }) => ({
+        topicId, partition: asked.partition, fetchOffset: asked.fetchOffset, maxBytes: Math.max(1, Math.min(asked.partitionMaxBytes, maxBytes)),
+        currentLeaderEpoch: asked.currentLeaderEpoch
+      }))
+    }, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error
+      return null // given up because something else woke the request: what was planned before stays
+    })
+    planned?.forEach((one, i) => { wanted[i]!.planned = one })
+  }
+}
+
+function plannedBytes(wanted: readonly Wanted[]): number {
+  return wanted.reduce((sum, { planned }) => sum + (planned?.runs.reduce((bytes, { length }) => bytes + length, 0) ?? 0), 0)
+}
+
+/** Reads what fits the request, in the order of its partitions: the first that has data gets at least one batch. */
+async function readAll(context: RequestContext, request: FetchRequest, services: GatewayServices, wanted: readonly Wanted[]): Promise<Map<Wanted, Uint8Array[]>> {
+  const chosen: { readonly one: Wanted; readonly run: Run }[] = []
+  let budget = request.maxBytes
+  for (const one of wanted) {
+    for (const run of one.planned?.runs ?? []) {
+      if (budget <= 0 && chosen.length > 0) break
+      chosen.push({ one, run })
+      budget -= run.length
+    }
+  }
+  const buffers = await services.fetcher.read(chosen.map(({ run }) => run), context.signal)
+  const records = new Map<Wanted, Uint8Array[]>()
+  const stopped = new Set<Wanted>() // order inside a partition: nothing behind a cut or a gap
+  let left = request.maxBytes
+  chosen.forEach(({ one, run }, i) => {
+    if (stopped.has(one)) return
+    const slices = records.get(one) ?? []
+    const used = slices.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    const bytes = buffers[i] ?? null
+    const limit = Math.min(left, one.asked.partitionMaxBytes - used)
+    const first = used === 0 && left === request.maxBytes
+    const taken = bytes === null ? null : takeBatches({ buffers: bytes, baseOffset: run.baseOffset, endOffset: run.endOffset }, one.asked.fetchOffset, limit, first)
+    if (taken === null) {
+      stopped.add(one)
+      if (used === 0) one.errorCode = KAFKA_ERROR.KAFKA_STORAGE_ERROR
+      return
+    }
+    if (taken.full) stopped.add(one)
+    left -= taken.bytes
+    records.set(one, [...slices, ...taken.slices])
+  })
+  return records
+}
+
+function toAnswer({ asked, planned, errorCode }: Wanted, version: number, records: Uint8Array[] | null, aborted: readonly never[] | null): PartitionAnswer {
+  const code = errorCode !== 0 ? errorCode : planned?.errorCode ?? KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
+  return {
+    ...FETCH_TAGS_NONE, partitionIndex: asked.partition,
+    // Fetch up to 5 does not know KAFKA_STORAGE_ERROR (PROTOCOL 26).
+    errorCode: code === KAFKA_ERROR.KAFKA_STORAGE_ERROR && version <= 5 ? KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER : code,
+    highWatermark: planned?.highWatermark ?? -1, lastStableOffset: planned?.lastStableOffset ?? -1, logStartOffset: planned?.logStartOffset ?? -1,
+    abortedTransactions: aborted, preferredReadReplica: -1, records: code === 0 && records !== null ? records : EMPTY
+  }
+}
+
+const EMPTY: readonly Uint8Array[] = [new Uint8Array(0)]

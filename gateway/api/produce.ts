@@ -1,0 +1,143 @@
+/**
+ * Produce: checks each batch at the door and hands it to the ingest in the order of arrival, before the first await;
+ * answers when all are decided, or when the client's time is over (then a batch may still be committed: PROTOCOL 26).
+ */
+import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
+import { shardOfPartition } from '#shared/cluster/placement.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { checkBatch, newBatchFacts } from '#shared/records/batch-header.ts'
+import type { ProduceRequest, ProduceResponse } from '#shared/wire/api/produce.ts'
+import { KAFKA_ERROR, kafkaErrorName } from '#shared/wire/error-codes.ts'
+import { messageBytesMaxOf } from '../ingest/message-bytes.ts'
+import { authorize, throttle, type GatewayServices, type Handler, type RequestContext } from './handler.ts'
+import { checkNamed } from './request-bounds.ts'
+import { findTopics } from './topic-lookup.ts'
+
+type PartitionAnswer = { index: number; errorCode: number; baseOffset: number; logAppendTimeMs: number; logStartOffset: number
+  recordErrors: readonly []; errorMessage: string | null }
+
+const ZSTD_SINCE = 7
+const facts = newBatchFacts() // filled and read in one go: a handler never waits in between
+
+export const handleProduce: Handler<ProduceRequest, ProduceResponse> = (context, version, request, services) => {
+  const { catalog } = services
+  checkNamed(services, request.topicData.reduce((count, { partitionData }) => count + 1 + partitionData.length, 0))
+  const topics = request.topicData.map(({ name }) => catalog.topicByName(name))
+  // Only a topic that is new to this node costs a barrier; everything else is appended at once.
+  if (topics.every((topic) => topic?.state === 'ready')) return new Produce(context, version, request, services).run(topics, true)
+  return findTopics(services, request.topicData.map(({ name }) => ({ name, topicId: null })))
+    .then((found) => new Produce(context, version, request, services).run(found.topics, found.fresh))
+}
+
+class Produce {
+  readonly #context: RequestContext
+  readonly #version: number
+  readonly #request: ProduceRequest
+  readonly #services: GatewayServices
+  readonly #answers: PartitionAnswer[][]
+  readonly #done = Promise.withResolvers<ProduceResponse | null>()
+  #waiting = 1 // this handler itself, until all is handed on
+  #over = false
+
+  constructor(context: RequestContext, version: number, request: ProduceRequest, services: GatewayServices) {
+    this.#context = context
+    this.#version = version
+    this.#request = request
+    this.#services = services
+    this.#answers = request.topicData.map(({ partitionData }) => partitionData.map(({ index }) => newAnswer(index)))
+  }
+
+  run(topics: readonly (TopicInfo | null)[], fresh: boolean): Promise<ProduceResponse | null> {
+    const { acks, timeoutMs, topicData } = this.#request
+    const refused = acks < -1 || acks > 1 ? KAFKA_ERROR.INVALID_REQUIRED_ACKS : 0
+    topicData.forEach(({ name, partitionData }, t) => {
+      const topic = topics[t] ?? null
+      const allowed = authorize(this.#context, 'write', { type: 'topic', name })
+      const code = refused !== 0 ? refused : !allowed ? KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED : topicError(topic, fresh)
+      partitionData.forEach(({ index, records }, p) => {
+        const answer = this.#answers[t]?.[p]
+        if (answer === undefined) return
+        const outcome = code !== 0 || topic === null ? code : this.#append(topic, index, records, answer)
+        if (outcome !== 0) fail(answer, outcome)
+      })
+    })
+    if (this.#waiting > 1) this.#services.ingest.deadlines.add(Math.max(1, timeoutMs), this)
+    this.#decrement()
+    return this.#done.promise
+  }
+
+  /** Called once by the deadlines when the client's time is over. */
+  expire(): void {
+    if (this.#over) return
+    for (const partitions of this.#answers) for (const answer of partitions) if (answer.errorCode === UNANSWERED) fail(answer, KAFKA_ERROR.REQUEST_TIMED_OUT)
+    this.#finish()
+  }
+
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** @returns a Kafka error code, or 0 if the ingest took the batch. */
+  #append(topic: TopicInfo, partition: number, records: Uint8Array | readonly Uint8Array[] | null, answer: PartitionAnswer): number {
+    const { topicId } = topic
+    if (partition < 0 || partition >= topic.readyPartitionCount) return KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION
+    if (!(records instanceof Uint8Array) || records.byteLength === 0) return KAFKA_ERROR.INVALID_RECORD
+    const limits = { messageBytesMax: messageBytesMaxOf(topic), zstdAllowed: this.#version >= ZSTD_SINCE }
+    const error = checkBatch(records, limits, facts)
+    if (error !== 0) return error
+    const { recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes, crc } = facts
+    const taken = this.#services.ingest.append({
+      bytes: records, shard: shardOfPartition(topicId, partition, this.#services.membership.current().shardCount), topicId, partition,
+      recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes, crc, origin: this.#context.connectionId,
+      answer: (errorCode, baseOffset, logAppendTimeMs, logStartOffset) => {
+        if (this.#over) return
+        answer.errorCode = errorCode
+        answer.baseOffset = baseOffset
+        answer.logAppendTimeMs = logAppendTimeMs
+        answer.logStartOffset = logStartOffset
+        if (errorCode !== 0) answer.errorMessage = kafkaErrorName(errorCode)
+        this.#decrement()
+      }
+    })
+    if (taken === 0) this.#waiting += 1
+    return taken
+  }
+
+  #decrement(): void {
+    this.#waiting -= 1
+    if (this.#waiting === 0) this.#finish()
+  }
+
+  #finish(): void {
+    this.#over = true
+    const { acks, topicData } = this.#request
+    if (acks === 0) return this.#finishSilently()
+    this.#done.resolve({
+      responses: topicData.map(({ name }, t) => ({ name, partitionResponses: this.#answers[t] ?? [] })),
+      throttleTimeMs: throttle(this.#context, 0)
+    })
+  }
+
+  /** acks=0: no answer; an error can only be shown by closing the connection (PROTOCOL 8). */
+  #finishSilently(): void {
+    const failed = this.#answers.flat().find(({ errorCode }) => errorCode !== 0)
+    if (failed === undefined) this.#done.resolve(null)
+    else this.#done.reject(new ZonewiseError('OVERLOADED', 'produce without acks failed', { error: kafkaErrorName(failed.errorCode) }))
+  }
+}
+
+const UNANSWERED = -1_000
+
+function newAnswer(index: number): PartitionAnswer {
+  return { index, errorCode: UNANSWERED, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1, recordErrors: [], errorMessage: null }
+}
+
+function fail(answer: PartitionAnswer, errorCode: number): void {
+  answer.errorCode = errorCode
+  answer.errorMessage = kafkaErrorName(errorCode)
+}
+
+function topicError(topic: TopicInfo | null, fresh: boolean): number {
+  if (topic === null) return fresh ? KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
+  return topic.state === 'ready' ? 0 : KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION
+}
