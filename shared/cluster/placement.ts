@@ -46,10 +46,19 @@ export function zoneReaderOf(snapshot: ClusterSnapshot, zone: string, shard: num
   return table.get(shard) ?? null
 }
 
-/** The node id of the broker that owns a chunk (by its source and chunkSeq) in the caches of `zone`, or null: none there. */
-export function readerOfChunk(snapshot: ClusterSnapshot, zone: string, chunk: string): number | null {
-  const brokers = brokersOf(snapshot).filter((node) => node.zone === zone)
-  return brokers[hashText(chunk) % Math.max(1, brokers.length)]?.nodeId ?? null
+/**
+ * The node id of the broker that owns a chunk (by its name) in the caches of `zone`, or null: none is there. A broker
+ * that comes or goes moves the chunks of its own share only: what the others have cached stays of use.
+ */
+export function readerOfChunk({ nodes }: ClusterSnapshot, zone: string, chunk: string): number | null {
+  const hash = hashText(chunk)
+  let [owner, ownerRank]: [number | null, number] = [null, -1]
+  for (const { nodeId, zone: nodeZone, roles } of nodes) {
+    if (!roles.broker || nodeZone !== zone) continue
+    const rank = hashNumbers('chunk', nodeId, hash)
+    if (rank > ownerRank) [owner, ownerRank] = [nodeId, rank]
+  }
+  return owner
 }
 
 function placementOf(snapshot: ClusterSnapshot): Placement {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CATALOG_SHARD, type ClusterSnapshot } from '#shared/cluster/membership.ts'
-import { leaderOf, zoneReaderOf } from '#shared/cluster/placement.ts'
+import { leaderOf, readerOfChunk, zoneReaderOf } from '#shared/cluster/placement.ts'
 import { gatewayOf } from '#shared/cluster/ring.ts'
 import { Rng } from '#shared/runtime/rng.ts'
 import { seeds } from '#test/support/seeds.ts'
@@ -64,7 +64,7 @@ for (const seed of seeds(40)) {
     }
   })
 
-  test(`ring: a gateway that leaves moves its own share only (seed ${seed})`, () => {
+  test(`ring: a node that leaves moves its own share of partitions and chunks only (seed ${seed})`, () => {
     const rng = new Rng(seed)
     const cluster = randomCluster(rng)
     const gone = cluster.nodes[rng.below(cluster.nodes.length)]!
@@ -74,6 +74,10 @@ for (const seed of seeds(40)) {
       const after = gatewayOf(left, gone.zone, 'Zv9-aB3dQfW_0123456789', partition)
       if (before !== gone) assert.equal(after, before)
       else assert.notEqual(after, gone)
+      const chunkBefore = readerOfChunk(cluster, gone.zone, `source/${partition}`)
+      const chunkAfter = readerOfChunk(left, gone.zone, `source/${partition}`)
+      if (chunkBefore !== gone.nodeId) assert.equal(chunkAfter, chunkBefore)
+      else assert.notEqual(chunkAfter, gone.nodeId)
     }
   })
 }
