@@ -3,7 +3,7 @@ import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { type FlagSpec, parseArguments } from './command/arguments.ts'
 import { type Command, EXIT, type Terminal, UsageError } from './command/command.ts'
 import { COMMANDS } from './command/commands.ts'
-import { commandHelp, helpText } from './command/help.ts'
+import { callOf, commandHelp, helpText } from './command/help.ts'
 import { newProcessTerminal } from './platform/process-terminal.ts'
 import { version } from './version.ts'
 
@@ -21,8 +21,8 @@ export async function runCommand(argv: readonly string[], terminal: Terminal): P
   try {
     return await dispatch(argv, terminal)
   } catch (error) {
-    const isBug = !(error instanceof ZonewiseError || error instanceof UsageError)
-    terminal.stderr.write(`zonewise: ${isBug && error instanceof Error ? (error.stack ?? error.message) : explain(error)}\n`)
+    const isExpected = error instanceof ZonewiseError || error instanceof UsageError || !(error instanceof Error)
+    terminal.stderr.write(`zonewise: ${isExpected ? explain(error) : error.stack ?? error.message}\n`)
     return error instanceof UsageError ? EXIT.usage : EXIT.failed
   }
 }
@@ -48,7 +48,7 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<nu
     return EXIT.ok
   }
   if (args.words.length !== command.wordCount) {
-    throw new UsageError(`usage: zonewise ${command.name}${command.words === '' ? '' : ` ${command.words}`} [flags]; see zonewise ${command.name} --help`)
+    throw new UsageError(`usage: zonewise ${callOf(command)} [flags]; see zonewise ${command.name} --help`)
   }
   return command.run(args, terminal)
 }

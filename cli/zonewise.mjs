@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Plain JavaScript that Node 18 can read: runs main.ts on Node 26, its own copy in node_modules if the system's is older.
+// Plain JavaScript that Node 18 can read: runs main.ts on Node 26, the one in node_modules if the system's is older.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'

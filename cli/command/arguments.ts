@@ -1,4 +1,4 @@
-/** Splits a command line into flags, lists and words: `--name value`, `--name=value`, `--switch`, `--` ends the flags. */
+/** Splits a command line into flags, lists and words: `--name value`, `--name=value`, `--switch`; `--` ends flags. */
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 
 export type FlagSpec = {
@@ -49,7 +49,9 @@ export function parseArguments(argv: readonly string[], specs: readonly FlagSpec
 }
 
 /** A whole number given by a flag, or null. @throws ZonewiseError SETTING_INVALID */
-export function wholeFlag(args: Arguments, flag: string, range: { readonly min: number; readonly max: number }): number | null {
+export function wholeFlag(
+  args: Arguments, flag: string, range: { readonly min: number; readonly max: number }
+): number | null {
   const text = args.flags.get(flag)
   if (text === undefined) return null
   const value = Number(text)

@@ -19,8 +19,9 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: [
       'zonewise start',
-      'zonewise start --data /var/lib/zonewise --listener zone=use1-az1,host=0.0.0.0,port=9092,advertised=kafka.example.com:9092',
-      'zonewise start --listener zone=a,port=0 --listener zone=b,port=0 --http 127.0.0.1:0 --endpoints-file endpoints.json'
+      'zonewise start --data /var/lib/zonewise --log-format json',
+      'zonewise start --listener zone=use1-az1,host=0.0.0.0,port=9092,advertised=kafka.example.com:9092',
+      'zonewise start --listener zone=a,port=0 --listener zone=b,port=0 --endpoints-file endpoints.json'
     ],
     run: async (args, terminal) => (await import('./start.ts')).start(args, terminal)
   },

@@ -39,7 +39,9 @@ export async function consume(args: Arguments, terminal: Terminal): Promise<numb
     const ends = await endsToReach(admin, plan)
     if (ends !== null && ends.size === 0) return EXIT.ok
     const assigners = plan.partition === null ? {} : { partitionAssigners: [onlyPartition(plan.topic, plan.partition)] }
-    const consumer = kafka.consumer({ groupId: plan.groupId, maxWaitTimeInMs: FETCH_WAIT_MS, allowAutoTopicCreation: false, ...assigners })
+    const consumer = kafka.consumer({
+      groupId: plan.groupId, maxWaitTimeInMs: FETCH_WAIT_MS, allowAutoTopicCreation: false, ...assigners
+    })
     try {
       await connected(consumer, () => readAll(consumer, plan, ends, terminal))
     } finally {
@@ -49,15 +51,18 @@ export async function consume(args: Arguments, terminal: Terminal): Promise<numb
   })
 }
 
-/** What `--exit-at-end` waits for: the end offset of each partition that has something to read; null without the flag. */
+/** What `--exit-at-end` waits for: the end offset of each partition that has something to read; null: no such flag. */
 async function endsToReach(admin: Admin, plan: Plan): Promise<Map<number, number> | null> {
   await requireTopic(admin, plan.topic)
   const offsets = await admin.fetchTopicOffsets(plan.topic)
   if (plan.partition !== null && !offsets.some(({ partition }) => partition === plan.partition)) {
-    throw new ZonewiseError('TOPIC_MISSING', 'there is no such partition', { topic: plan.topic, partition: plan.partition })
+    const { topic, partition } = plan
+    throw new ZonewiseError('TOPIC_MISSING', 'there is no such partition', { topic, partition })
   }
   if (!plan.exitAtEnd) return null
-  const committed = plan.ownGroup ? [] : (await admin.fetchOffsets({ groupId: plan.groupId, topics: [plan.topic] }))[0]?.partitions ?? []
+  const { groupId } = plan
+  const fetched = plan.ownGroup ? [] : await admin.fetchOffsets({ groupId, topics: [plan.topic] })
+  const committed = fetched[0]?.partitions ?? []
   const ends = new Map<number, number>()
   for (const { partition, low, high } of offsets) {
     if (plan.partition !== null && partition !== plan.partition) continue
@@ -69,7 +74,9 @@ async function endsToReach(admin: Admin, plan: Plan): Promise<Map<number, number
 }
 
 /** Reads until a bound of the plan is reached, a signal comes, or the consumer fails. */
-async function readAll(consumer: Consumer, plan: Plan, ends: Map<number, number> | null, terminal: Terminal): Promise<void> {
+async function readAll(
+  consumer: Consumer, plan: Plan, ends: Map<number, number> | null, terminal: Terminal
+): Promise<void> {
   const over = Promise.withResolvers<void>()
   const progress = newProgress(terminal, 'records read', true)
   let left = plan.messagesMax
@@ -79,7 +86,9 @@ async function readAll(consumer: Consumer, plan: Plan, ends: Map<number, number>
     if (isOver) terminal.exit(EXIT.interrupted)
     finish()
   })
-  consumer.on(consumer.events.CRASH, ({ payload }) => { if (!payload.restart) over.reject(kafkaFailure(payload.error)) })
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (!payload.restart) over.reject(kafkaFailure(payload.error))
+  })
 
   const eachBatch = async ({ batch, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> => {
     if (isOver || !isRunning() || isStale()) return
@@ -89,9 +98,10 @@ async function readAll(consumer: Consumer, plan: Plan, ends: Map<number, number>
     progress.add(taken.length)
     const whole = taken.length === batch.messages.length
     const nextOffset = whole ? Number(batch.lastOffset()) + 1 : Number(taken.at(-1)!.offset) + 1
-    if (!plan.ownGroup) await consumer.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset: String(nextOffset) }])
-    const end = ends?.get(batch.partition)
-    if (end !== undefined && nextOffset >= end) ends?.delete(batch.partition)
+    const { topic, partition } = batch
+    if (!plan.ownGroup) await consumer.commitOffsets([{ topic, partition, offset: String(nextOffset) }])
+    const end = ends?.get(partition)
+    if (end !== undefined && nextOffset >= end) ends?.delete(partition)
     if (left === 0 || ends?.size === 0) finish()
     else await heartbeat()
   }
@@ -107,7 +117,9 @@ async function readAll(consumer: Consumer, plan: Plan, ends: Map<number, number>
 }
 
 /** One write for the batch; waits until whoever reads our output has room. */
-async function writeRecords({ stdout }: Terminal, messages: readonly KafkaMessage[], keySeparator: Buffer | null): Promise<void> {
+async function writeRecords(
+  { stdout }: Terminal, messages: readonly KafkaMessage[], keySeparator: Buffer | null
+): Promise<void> {
   const parts: Uint8Array[] = []
   for (const { key, value } of messages) {
     if (keySeparator !== null) parts.push(key ?? Buffer.alloc(0), keySeparator)
@@ -120,14 +132,14 @@ async function writeRecords({ stdout }: Terminal, messages: readonly KafkaMessag
 /** kafkajs has no way to assign by hand: the group's only member gets this one partition. */
 function onlyPartition(topic: string, partition: number): PartitionAssigner {
   const { MemberAssignment, MemberMetadata } = kafkajs.AssignerProtocol
+  const name = 'zonewise-one-partition'
+  const userData = Buffer.alloc(0)
   return () => ({
-    name: 'zonewise-one-partition', version: 1,
-    assign: async ({ members }) => members.map(({ memberId }, i) => ({
-      memberId,
-      memberAssignment: MemberAssignment.encode({ version: 1, assignment: i === 0 ? { [topic]: [partition] } : {}, userData: Buffer.alloc(0) })
-    })),
-    protocol: ({ topics }) => ({
-      name: 'zonewise-one-partition', metadata: MemberMetadata.encode({ version: 1, topics, userData: Buffer.alloc(0) })
-    })
+    name, version: 1,
+    assign: async ({ members }) => members.map(({ memberId }, i) => {
+      const assignment = i === 0 ? { [topic]: [partition] } : {}
+      return { memberId, memberAssignment: MemberAssignment.encode({ version: 1, assignment, userData }) }
+    }),
+    protocol: ({ topics }) => ({ name, metadata: MemberMetadata.encode({ version: 1, topics, userData }) })
   })
 }

@@ -4,28 +4,33 @@ import type { FlagSpec } from './arguments.ts'
 import type { Command } from './command.ts'
 
 export function helpText(commands: readonly Command[]): string {
-  const rows = commands.map(({ name, words, summary }) => [`zonewise ${name}${words === '' ? '' : ` ${words}`}`, summary] as const)
+  const rows = commands.map((command) => [`zonewise ${callOf(command)}`, command.summary] as const)
   return `Zonewise is a Kafka-compatible streaming system whose data never crosses an availability zone by accident.
 
 Commands:
 ${twoColumns(rows)}
-  zonewise COMMAND --help       Shows flags and examples of a command.
-  zonewise --version            Shows the version.
+  zonewise COMMAND --help        Shows flags and examples of a command.
+  zonewise --version             Shows the version.
 
 Exit codes: 0 done, 1 failed (one sentence says why), 2 the command line names no command, 130 interrupted.
 `
 }
 
+/** `topic create TOPIC` */
+export function callOf({ name, words }: Command): string {
+  return words === '' ? name : `${name} ${words}`
+}
+
 export function commandHelp(command: Command, tables: readonly SettingsTable[]): string {
-  const { name, words, summary, flags, settings, examples } = command
-  const parts = [`${summary}\n\nUsage: zonewise ${name}${words === '' ? '' : ` ${words}`} [flags]\n`]
+  const { summary, flags, settings, examples } = command
+  const parts = [`${summary}\n\nUsage: zonewise ${callOf(command)} [flags]\n`]
   if (flags.length > 0) parts.push(`Flags:\n${twoColumns(flags.map((spec) => [flagText(spec), spec.doc]))}\n`)
   if (settings) {
     for (const { part, rows } of tables) {
       if (Object.keys(rows).length === 0) continue
       parts.push(`Settings (${part.toLowerCase()}):\n${twoColumns(Object.entries(rows).map(([key, row]) => {
-        const value = row.default === undefined ? 'required' : row.default === '' ? '' : `default ${JSON.stringify(row.default)}`
-        return [`--${flagOf(key)}`, `${row.doc}${value === '' ? '' : ` (${value})`}`] as const
+        const value = row.default === undefined ? ' (required)' : ` (default ${JSON.stringify(row.default)})`
+        return [`--${flagOf(key)}`, `${row.doc}${row.default === '' ? '' : value}`] as const
       }))}\n`)
     }
   }

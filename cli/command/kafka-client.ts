@@ -13,7 +13,7 @@ export function newKafkaClient(args: Arguments, terminal: Terminal): Kafka {
   const brokers = bootstrap.split(',')
   for (const broker of brokers) {
     if (splitHostPort(broker) === null) {
-      throw new ZonewiseError('SETTING_INVALID', 'a bootstrap server is not HOST:PORT', { 'bootstrap-server': `"${broker}"` })
+      throw new ZonewiseError('SETTING_INVALID', 'a bootstrap server is not HOST:PORT', { server: `"${broker}"` })
     }
   }
   quietNegativeTimeouts()

@@ -46,7 +46,8 @@ export function ledgerText(rows: readonly LedgerRow[]): string {
     const list = crossing.filter((row) => row.payload === payload)
     const causes = [...new Set(list.map(({ cause }) => cause))].sort()
     const parts = causes.map((cause) => `${cause} ${bytesText(sum(list.filter((row) => row.cause === cause)))}`)
-    return `  ${payload ? 'payload    ' : 'no payload '}  ${bytesText(sum(list))}${parts.length === 0 ? '' : ` (${parts.join(', ')})`}`
+    const detail = parts.length === 0 ? '' : ` (${parts.join(', ')})`
+    return `  ${payload ? 'payload   ' : 'no payload'}   ${bytesText(sum(list))}${detail}`
   })
   return `${textTable(table)}\n\nAcross zones:\n${lines.join('\n')}\n`
 }

@@ -21,7 +21,7 @@ export function parseListener(spec: string): ListenerSpec {
   for (const part of spec.split(',')) {
     const equals = part.indexOf('=')
     const field = equals < 0 ? part : part.slice(0, equals)
-    if (equals < 0 || !FIELDS.some((known) => known === field)) refuse(`"${part}" is none of ${FIELDS.map((known) => `${known}=`).join(', ')}`)
+    if (equals < 0 || !FIELDS.some((known) => known === field)) refuse(`"${part}" is none of ${FIELDS.join('=, ')}=`)
     if (fields.has(field)) refuse(`${field} stands twice`)
     fields.set(field, part.slice(equals + 1))
   }
@@ -33,8 +33,12 @@ export function parseListener(spec: string): ListenerSpec {
   const host = fields.get('host') ?? '127.0.0.1'
   if (host === '') refuse('host= is empty')
   const advertised = fields.get('advertised')
-  if (advertised === undefined && ANY_HOST.has(host)) refuse(`host=${host} needs advertised=HOST:PORT, what clients connect to`)
-  const address = advertised === undefined ? { host, port: 0 } : splitHostPort(advertised) ?? refuse('advertised= must be HOST:PORT')
+  if (advertised === undefined && ANY_HOST.has(host)) {
+    refuse(`host=${host} needs advertised=HOST:PORT, what clients connect to`)
+  }
+  const address = advertised === undefined
+    ? { host, port: 0 }
+    : splitHostPort(advertised) ?? refuse('advertised= must be HOST:PORT')
   return {
     name: fields.get('name') ?? zone, zone, host: host === '*' ? '0.0.0.0' : host, port,
     advertisedHost: address.host, advertisedPort: address.port

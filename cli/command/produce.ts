@@ -17,7 +17,7 @@ export async function produce(args: Arguments, terminal: Terminal): Promise<numb
   if (acks === undefined) throw new ZonewiseError('SETTING_INVALID', '--acks is out of range', { range: 'all, 1 or 0' })
   const separator = args.flags.get('key-separator')
   if (separator === '') throw new ZonewiseError('SETTING_INVALID', '--key-separator is empty')
-  const toMessage = separator === undefined ? (line: Buffer): Message => ({ value: line }) : keyed(Buffer.from(separator))
+  const toMessage = separator === undefined ? unkeyed : keyed(Buffer.from(separator))
   process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1'
   return connected(newKafkaClient(args, terminal).producer({ allowAutoTopicCreation: true }), async (producer) => {
     await sendLines(producer, { topic, acks, toMessage, terminal })
@@ -25,10 +25,14 @@ export async function produce(args: Arguments, terminal: Terminal): Promise<numb
   })
 }
 
-type Sending = { readonly topic: string; readonly acks: number; readonly toMessage: (line: Buffer, number: number) => Message
-  readonly terminal: Terminal }
+type Sending = {
+  readonly topic: string
+  readonly acks: number
+  readonly toMessage: (line: Buffer, number: number) => Message
+  readonly terminal: Terminal
+}
 
-/** Gathers the lines that are there and sends them while the next are read; one request is in flight, so order is kept. */
+/** Gathers the lines that are there and sends them while the next are read; one request at a time keeps the order. */
 async function sendLines(producer: Producer, { topic, acks, toMessage, terminal }: Sending): Promise<void> {
   const progress = newProgress(terminal, 'records sent')
   const lines = new Lines()
@@ -61,6 +65,10 @@ async function sendLines(producer: Producer, { topic, acks, toMessage, terminal 
   await flush()
   await inFlight
   progress.end()
+}
+
+function unkeyed(line: Buffer): Message {
+  return { value: line }
 }
 
 function keyed(separator: Buffer): (line: Buffer, number: number) => Message {

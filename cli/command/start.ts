@@ -25,7 +25,7 @@ const READY_POLL_MS = 25
 const READY_REPORT_MS = 10_000
 const OTHER_FLAGS = new Set(['listener', 'config', 'help'])
 
-/** What this process takes for granted where nothing else is said: all members of a group start at once on one machine. */
+/** What one machine takes for granted where nothing else is said: nobody waits for members of a group to come. */
 const EMBEDDED_DEFAULTS: Readonly<Record<string, unknown>> = { groupInitialRebalanceDelayMs: 0 }
 
 export async function start(args: Arguments, terminal: Terminal): Promise<number> {
@@ -36,7 +36,9 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   const parts = { gatewaySettings: gatewaySettings.load(sources), brokerSettings: brokerSettings.load(sources) }
   const listeners = parseListeners(args.lists.get('listener') ?? [])
   const httpAddress = splitHostPort(settings.http)
-  if (httpAddress === null) throw new ZonewiseError('SETTING_INVALID', 'the http address is not HOST:PORT', { http: settings.http })
+  if (httpAddress === null) {
+    throw new ZonewiseError('SETTING_INVALID', 'the http address is not HOST:PORT', { http: settings.http })
+  }
   requireOpenFiles()
 
   const format = settings.logFormat === 'auto' ? (terminal.stderr.isTTY === true ? 'text' : 'json') : settings.logFormat
@@ -86,7 +88,7 @@ async function stop(running: Running, settings: NodeSettings, log: Log): Promise
   const stopped = await Promise.race([inTime, tooLate])
   cancelled.abort()
   if (stopped) log.info('stopped')
-  else log.error('the stop took too long: the next start replays the journal', { stopTimeoutMs: settings.stopTimeoutMs })
+  else log.error('the stop took too long: the next start replays the journal', { waitedMs: settings.stopTimeoutMs })
   return stopped ? EXIT.ok : EXIT.failed
 }
 
@@ -170,7 +172,7 @@ function banner(running: Running, http: string, settings: NodeSettings, readyMs:
   if (first === undefined || second === undefined) return ''
   const address = ({ host, port }: { readonly host: string; readonly port: number }): string => `${host}:${port}`
   const width = Math.max(...endpoints.map(({ zone }) => zone.length))
-  return `Zonewise ${version()} is ready after ${readyMs} ms; data in ${settings.data}, health and ledger on http://${http}
+  return `Zonewise ${version()} is ready after ${readyMs} ms; data in ${settings.data}, health on http://${http}
 ${endpoints.map((endpoint) => `  ${endpoint.zone.padEnd(width)}  ${address(endpoint)}`).join('\n')}
 Try, from another terminal:
   echo hello | npx zonewise produce demo --bootstrap-server ${address(first)}

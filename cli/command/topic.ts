@@ -15,7 +15,7 @@ export async function topicCreate(args: Arguments, terminal: Terminal): Promise<
   const replicationFactor = wholeFlag(args, 'replication-factor', { min: 1, max: 32_767 }) ?? SERVER_DEFAULT
   const configEntries = (args.lists.get('config') ?? []).map((text) => {
     const equals = text.indexOf('=')
-    if (equals < 1) throw new ZonewiseError('SETTING_INVALID', 'a topic configuration is not KEY=VALUE', { config: `"${text}"` })
+    if (equals < 1) throw new ZonewiseError('SETTING_INVALID', 'a config is not KEY=VALUE', { config: `"${text}"` })
     return { name: text.slice(0, equals), value: text.slice(equals + 1) }
   })
   const made = await withAdmin(args, terminal, (admin) =>
@@ -35,9 +35,10 @@ export async function topicDescribe(args: Arguments, terminal: Terminal): Promis
   const topic = args.words[0]!
   const text = await withAdmin(args, terminal, async (admin) => {
     await requireTopic(admin, topic)
+    const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }]
     const [metadata, offsets, configs] = await Promise.all([
       admin.fetchTopicMetadata({ topics: [topic] }), admin.fetchTopicOffsets(topic),
-      admin.describeConfigs({ includeSynonyms: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }] })
+      admin.describeConfigs({ includeSynonyms: false, resources })
     ])
     const partitions = metadata.topics[0]!.partitions.toSorted((a, b) => a.partitionId - b.partitionId)
     const rows = partitions.map(({ partitionId, leader }) => {

@@ -18,26 +18,31 @@ export function renderDocs(): ReadonlyMap<string, string> {
 }
 
 function configPage(): string {
-  const sections = SETTINGS_TABLES.map(({ part, rows }) => `## ${part.toLowerCase()}\n\n${markdownTable(
-    ['flag', 'environment variable', 'default', 'range', 'what it does'],
-    Object.entries(rows).map(([name, row]) => [
-      `\`--${flagOf(name)}\``, `\`${envOf(part, name)}\``, defaultText(row.default), row.range,
-      [row.doc, row.since === null ? '' : `Since ${row.since}.`, row.deprecated === null ? '' : `**Deprecated:** ${row.deprecated}.`]
-        .filter((text) => text !== '').join(' ')
-    ]))}`)
-  const topic = markdownTable(['name', 'type', 'default', 'range', 'what it does'], Object.entries(TOPIC_CONFIGS)
-    .map(([name, row]) => [`\`${name}\``, row.type, defaultText(row.default), row.range, row.doc]))
-  return page('Settings', `Settings of \`zonewise start\`. A flag comes before an environment variable, that before the JSON file of \`--config\`
-(where the key of \`--stop-drain-ms\` is \`stopDrainMs\`), that before the default. A flag or key that does not exist, or a
-value out of its range, stops the start with a sentence. Bytes may be written \`8MiB\`, times \`250ms\`, \`5s\`, \`2m\`, \`1h\`.
+  const head = ['flag', 'environment variable', 'default', 'range', 'what it does']
+  const sections = SETTINGS_TABLES.map(({ part, rows }) => {
+    const lines = Object.entries(rows).map(([name, row]) => {
+      const since = row.since === null ? '' : ` Since ${row.since}.`
+      const deprecated = row.deprecated === null ? '' : ` **Deprecated:** ${row.deprecated}.`
+      const doc = `${row.doc}${since}${deprecated}`
+      return [`\`--${flagOf(name)}\``, `\`${envOf(part, name)}\``, defaultText(row.default), row.range, doc]
+    })
+    return `## ${part.toLowerCase()}\n\n${markdownTable(head, lines)}`
+  })
+  const topics = Object.entries(TOPIC_CONFIGS)
+    .map(([name, row]) => [`\`${name}\``, row.type, defaultText(row.default), row.range, row.doc])
+  return page('Settings', `Settings of \`zonewise start\`. A flag comes before an environment variable, that before the JSON
+file of \`--config\` (where the key of \`--stop-drain-ms\` is \`stopDrainMs\`), that before the default. A flag or key
+that does not exist, or a value out of its range, stops the start with a sentence. Bytes may be written \`8MiB\`, times
+\`250ms\`, \`5s\`, \`2m\`, \`1h\`.
 
 ${sections.join('\n\n')}
 
-## Topics
+## topics
 
-Configurations of a topic, under Kafka's names: set them with \`zonewise topic create --config NAME=VALUE\` or any Kafka tool.
+Configurations of a topic, under Kafka's names. Set them with \`zonewise topic create --config NAME=VALUE\` or any Kafka
+tool.
 
-${topic}`)
+${markdownTable(['name', 'type', 'default', 'range', 'what it does'], topics)}`)
 }
 
 function defaultText(value: unknown): string {
@@ -46,36 +51,44 @@ function defaultText(value: unknown): string {
 }
 
 function errorsPage(): string {
-  return page('Errors', `What can go wrong in operation, as it stands in log lines and on the command line, and what to do about it. *Retriable* means
-that the same call may succeed later; a Kafka client is told the error code of the last column.
+  const rows = Object.entries(ERROR_CODES)
+    .map(([code, row]) => [`\`${code}\``, row.retriable ? 'yes' : 'no', row.todo, String(row.kafkaCode)])
+  return page('Errors', `What can go wrong in operation, as it stands in log lines and on the command line, and what to do
+about it. *Retriable* means that the same call may succeed later; a Kafka client is told the code of the last column.
 
-${markdownTable(['code', 'retriable', 'what to do', 'Kafka error code'], Object.entries(ERROR_CODES)
-    .map(([code, { retriable, todo, kafkaCode }]) => [`\`${code}\``, retriable ? 'yes' : 'no', todo, String(kafkaCode)]))}`)
+${markdownTable(['code', 'retriable', 'what to do', 'Kafka error code'], rows)}`)
 }
 
 function metricsPage(): string {
-  const sections = METRICS_TABLES.map(({ part, table }) => `## ${part}\n\n${markdownTable(['name', 'type', 'unit', 'labels', 'what it says'],
-    Object.values(table).map(({ name, type, unit, labels, help }) => [`\`${name}\``, type, unit, labels.join(', '), help]))}`)
-  const causes = markdownTable(['cause', 'payload', 'what it counts'], Object.entries(CAUSES)
-    .map(([cause, { payload, doc }]) => [`\`${cause}\``, payload ? 'yes' : 'no', doc]))
+  const head = ['name', 'type', 'unit', 'labels', 'what it says']
+  const sections = METRICS_TABLES.map(({ part, table }) => {
+    const rows = Object.values(table)
+      .map(({ name, type, unit, labels, help }) => [`\`${name}\``, type, unit, labels.join(', '), help])
+    return `## ${part}\n\n${markdownTable(head, rows)}`
+  })
+  const causes = Object.entries(CAUSES).map(([cause, { payload, doc }]) => [`\`${cause}\``, payload ? 'yes' : 'no', doc])
   return page('Metrics', `\`GET /metrics\` answers Prometheus text; \`GET /api/ledger\` the ledger as JSON.
 
 ${sections.join('\n\n')}
 
 ## Causes of the ledger
 
-The ledger counts bytes and requests by (from, to, cause). \`from\` and \`to\` are a zone, \`store\`, \`journal\` or \`unknown\`.
+The ledger counts bytes and requests by (from, to, cause). \`from\` and \`to\` are a zone, \`store\`, \`journal\` or
+\`unknown\`.
 
-${causes}`)
+${markdownTable(['cause', 'payload', 'what it counts'], causes)}`)
 }
 
 function protocolPage(): string {
-  const rows = SERVED.byKey.filter((row) => row !== undefined).map(({ api, advertisedMin, versionMin, versionMax }) => {
-    const refused = advertisedMin < versionMin ? `${advertisedMin}-${versionMin - 1} are advertised for old clients and refused` : ''
+  const served = SERVED.byKey.filter((row) => row !== undefined)
+  const rows = served.map(({ api, advertisedMin, versionMin, versionMax }) => {
+    const refused = `${advertisedMin}-${versionMin - 1} are advertised for old clients and refused`
     const flexible = api.flexibleSince === null || api.flexibleSince > versionMax ? '' : `${api.flexibleSince}+`
-    return [String(api.apiKey), api.name, `${versionMin}-${versionMax}`, flexible, refused]
+    const note = advertisedMin < versionMin ? refused : ''
+    return [String(api.apiKey), api.name, `${versionMin}-${versionMax}`, flexible, note]
   })
-  return page('Kafka protocol', `The requests of the Kafka protocol that a gateway serves. Everything else is not advertised: clients do without it.
+  return page('Kafka protocol', `The requests of the Kafka protocol that a gateway serves. Others are not advertised, and
+clients do without them.
 
 ${markdownTable(['key', 'request', 'versions', 'flexible', 'note'], rows)}`)
 }
@@ -85,6 +98,7 @@ function page(title: string, text: string): string {
 }
 
 function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`
+  const escaped = (cell: string): string => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')
+  const line = (cells: readonly string[]): string => `| ${cells.map(escaped).join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }

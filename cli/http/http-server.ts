@@ -1,4 +1,4 @@
-/** HTTP of a process: health, metrics and the ledger. It listens before the node starts, so that `/ready` can say why. */
+/** HTTP of a process: health, metrics and the ledger. It listens before the node starts: `/ready` can say why not. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Running } from '#cli/node/types.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
@@ -28,17 +28,23 @@ const PATHS = {
 } as const
 
 const TYPES = {
-  json: 'application/json; charset=utf-8', text: 'text/plain; version=0.0.4; charset=utf-8', html: 'text/html; charset=utf-8'
+  json: 'application/json; charset=utf-8',
+  text: 'text/plain; version=0.0.4; charset=utf-8',
+  html: 'text/html; charset=utf-8'
 } as const
 
 /** @throws ZonewiseError PORT_IN_USE */
 export function serveHttp({ host, port, runtime }: HttpOptions): Promise<HttpServer> {
   let running: Running | null = null
   let turnedMs = runtime.clock.monotonicMs()
-  const turn = (): (() => void) => runtime.timer.after(TURN_MS, () => { turnedMs = runtime.clock.monotonicMs(); cancelTurn = turn() })
+  const turn = (): (() => void) => runtime.timer.after(TURN_MS, () => {
+    turnedMs = runtime.clock.monotonicMs()
+    cancelTurn = turn()
+  })
   let cancelTurn = turn()
 
-  const json = (status: number, value: unknown): Answer => ({ status, type: 'json', body: `${JSON.stringify(value)}\n` })
+  const json = (status: number, value: unknown): Answer =>
+    ({ status, type: 'json', body: `${JSON.stringify(value)}\n` })
   const starting = (): Answer => json(503, { ready: false, missing: ['the node is starting'] })
 
   const answer = async (path: string): Promise<Answer> => {

@@ -14,6 +14,7 @@ const CONNECT_TIMEOUT_MS = 10_000
 export type NodeNetworkOptions = { readonly read?: 'onread' | 'data' }
 
 type Handle = { readonly useUserBuffer?: unknown }
+type OnRead = { readonly buffer: Uint8Array; readonly callback: (count: number, buffer: Uint8Array) => boolean }
 type WithHandle = { _handle: Handle | null }
 
 class TcpSocket implements Socket {
@@ -83,7 +84,7 @@ export function newNodeNetwork({ read = 'onread' }: NodeNetworkOptions = {}): Ne
   const slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
 
   /** Options of a socket that reads into the slab and gives the bytes to `target`. */
-  const onread = (target: () => TcpSocket): { buffer: Uint8Array; callback: (count: number, buffer: Uint8Array) => boolean } => ({
+  const onread = (target: () => TcpSocket): OnRead => ({
     buffer: slab,
     callback: (count, buffer) => {
       target().received(buffer.subarray(0, count))
@@ -96,7 +97,7 @@ export function newNodeNetwork({ read = 'onread' }: NodeNetworkOptions = {}): Ne
     if (read === 'data' || typeof handle?.useUserBuffer !== 'function') {
       return { node: raw, tcp: new TcpSocket(raw), byEvents: true }
     }
-    ;(raw as unknown as WithHandle)._handle = null // the raw socket ends without its handle; the server stops counting it
+    ;(raw as unknown as WithHandle)._handle = null // the raw socket ends without it, and the server counts it no more
     raw.destroy()
     const node = new NodeSocket({ handle, onread: onread(() => tcp) } as ConstructorParameters<typeof NodeSocket>[0])
     const tcp = new TcpSocket(node)
@@ -141,9 +142,8 @@ export function newNodeNetwork({ read = 'onread' }: NodeNetworkOptions = {}): Ne
 function listening(server: Server, host: string, port: number): Promise<Listening> {
   return new Promise((resolve, reject) => {
     const refused = (error: NodeJS.ErrnoException): void => {
-      reject(error.code === 'EADDRINUSE' || error.code === 'EACCES'
-        ? new ZonewiseError('PORT_IN_USE', 'cannot listen on the port', { host, port, reason: error.code }, error)
-        : new ZonewiseError('SETTING_INVALID', 'cannot listen on the address', { host, port, reason: error.code }, error))
+      const code = error.code === 'EADDRINUSE' || error.code === 'EACCES' ? 'PORT_IN_USE' : 'SETTING_INVALID'
+      reject(new ZonewiseError(code, 'cannot listen for clients', { host, port, reason: error.code }, error))
     }
     server.once('error', refused)
     server.listen({ host, port, backlog: 1024 }, () => {

@@ -8,9 +8,9 @@ const OPEN_FILES_MIN = 1_024
 export function requireOpenFiles(limitsText = readLimits()): void {
   const found = /^Max open files\s+(\d+|unlimited)/m.exec(limitsText ?? '')
   if (found === null || found[1] === 'unlimited') return // no Linux, or no limit
-  const openFilesMax = Number(found[1])
-  if (openFilesMax >= OPEN_FILES_MIN) return
-  throw new ZonewiseError('TOO_FEW_FILES', 'the limit of open files is too low', { limit: openFilesMax, needed: OPEN_FILES_MIN })
+  const limit = Number(found[1])
+  if (limit >= OPEN_FILES_MIN) return
+  throw new ZonewiseError('TOO_FEW_FILES', 'the limit of open files is too low', { limit, needed: OPEN_FILES_MIN })
 }
 
 function readLimits(): string | null {

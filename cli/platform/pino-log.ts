@@ -10,7 +10,8 @@ const LEVEL_NAMES = new Map([[20, 'debug'], [30, 'info '], [40, 'WARN '], [50, '
 /** Writes to stderr: stdout belongs to what a command answers. */
 export function newPinoLog({ format, level }: LogOptions): Log {
   const destination = format === 'json' ? pino.destination({ dest: 2, sync: true }) : textDestination()
-  return wrap(pino({ level, base: null, serializers: { error: pino.stdSerializers.err, cause: pino.stdSerializers.err } }, destination), destination)
+  const { err } = pino.stdSerializers
+  return wrap(pino({ level, base: null, serializers: { error: err, cause: err } }, destination), destination)
 }
 
 function wrap(logger: Logger, destination: DestinationStream): Log {

@@ -21,7 +21,8 @@ export function newProcessTerminal({ outlivesReader }: { readonly outlivesReader
         lastMs = nowMs
         fn(signal)
       }
-      const listeners = [['SIGINT', () => { once('SIGINT') }], ['SIGTERM', () => { once('SIGTERM') }], ['SIGHUP', () => { once('SIGTERM') }]] as const
+      const onTerm = (): void => { once('SIGTERM') }
+      const listeners = [['SIGINT', () => { once('SIGINT') }], ['SIGTERM', onTerm], ['SIGHUP', onTerm]] as const
       for (const [signal, listener] of listeners) process.on(signal, listener)
       return () => { for (const [signal, listener] of listeners) process.off(signal, listener) }
     },

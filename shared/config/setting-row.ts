@@ -15,13 +15,14 @@ export type SettingRow<T> = {
 type Common<T> = { readonly doc: string; readonly default?: T; readonly since?: string; readonly deprecated?: string }
 
 function row<T>(
-  kind: SettingRow<T>['kind'], common: Common<T>, unit: string | null, range: string, read: (value: unknown) => T | undefined
+  kind: SettingRow<T>['kind'], common: Common<T>, unit: string | null, range: string, read: SettingRow<T>['read']
 ): SettingRow<T> {
   const { doc, since = null, deprecated = null } = common
   return Object.freeze({ kind, doc, default: common.default, unit, range, since, deprecated, read })
 }
 
-const BYTES_BY_SUFFIX = new Map([['', 1], ['b', 1], ['kib', 2 ** 10], ['mib', 2 ** 20], ['gib', 2 ** 30], ['tib', 2 ** 40]])
+const BYTES_BY_SUFFIX =
+  new Map([['', 1], ['b', 1], ['kib', 2 ** 10], ['mib', 2 ** 20], ['gib', 2 ** 30], ['tib', 2 ** 40]])
 const MS_BY_SUFFIX = new Map([['', 1], ['ms', 1], ['s', 1_000], ['m', 60_000], ['h', 3_600_000], ['d', 86_400_000]])
 const PLAIN = new Map([['', 1]])
 
@@ -69,9 +70,9 @@ export function bool(options: Common<boolean>): SettingRow<boolean> {
 
 /** One of a few words. */
 export function choice<const T extends string>(
-  options: { readonly doc: string; readonly choices: readonly T[]; readonly default?: NoInfer<T>; readonly since?: string
-    readonly deprecated?: string }
+  options: Common<NoInfer<T>> & { readonly choices: readonly T[] }
 ): SettingRow<T> {
   const { choices } = options
-  return row<T>('choice', options, null, `one of ${choices.join(', ')}`, (value) => choices.find((word) => word === value))
+  const read = (value: unknown): T | undefined => choices.find((word) => word === value)
+  return row<T>('choice', options, null, `one of ${choices.join(', ')}`, read)
 }

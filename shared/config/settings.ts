@@ -9,7 +9,7 @@ import type { SettingRow } from './setting-row.ts'
 export { bool, choice, duration, int, text, type SettingRow } from './setting-row.ts'
 
 export type SettingSources = {
-  readonly flags: ReadonlyMap<string, string> // by name without dashes in front: 'wal-linger-ms'; '' where no value was given
+  readonly flags: ReadonlyMap<string, string> // by name without dashes in front: 'wal-linger-ms'; '': no value given
   readonly env: Readonly<Record<string, string | undefined>>
   readonly file: Readonly<Record<string, unknown>> // the parsed JSON of --config
 }
@@ -39,7 +39,7 @@ export function envOf(part: string, name: string): string {
   return `ZONEWISE_${part}_${flagOf(name).replaceAll('-', '_').toUpperCase()}`
 }
 
-/** Makes the settings of one part; `check` looks at rows together and answers true or the sentence that says what is wrong. */
+/** Makes the settings of one part; `check` looks at the values together: true, or a sentence that says what is bad. */
 export function defineSettings<R extends Rows>(
   part: string, rows: R, check: (values: Values<R>) => true | string = () => true
 ): Settings<Values<R>> {
@@ -48,8 +48,8 @@ export function defineSettings<R extends Rows>(
     for (const [name, row] of Object.entries(rows)) values[name] = readSetting(part, name, row, sources)
     const checked = Object.freeze(values) as Values<R>
     const verdict = check(checked)
-    if (verdict !== true) throw new ZonewiseError('SETTING_INVALID', 'settings do not fit together', { part, why: verdict })
-    return checked
+    if (verdict === true) return checked
+    throw new ZonewiseError('SETTING_INVALID', 'settings do not fit together', { part, why: verdict })
   }
   return Object.freeze({ part, rows, load, defaults: () => load(NO_SOURCES) })
 }
@@ -77,7 +77,9 @@ function readSetting(part: string, name: string, row: SettingRow<unknown>, sourc
  * `otherFlags` are those that are no settings (`listener`, ...).
  * @throws ZonewiseError SETTING_INVALID
  */
-export function refuseUnknown(tables: readonly SettingsTable[], sources: SettingSources, otherFlags: ReadonlySet<string>): void {
+export function refuseUnknown(
+  tables: readonly SettingsTable[], sources: SettingSources, otherFlags: ReadonlySet<string>
+): void {
   const names = new Set(tables.flatMap(({ rows }) => Object.keys(rows)))
   const flags = new Set([...names].map(flagOf))
   for (const flag of sources.flags.keys()) refuse(flags.has(flag) || otherFlags.has(flag), `--${flag}`)
@@ -95,12 +97,14 @@ function refuse(known: boolean, setting: string): void {
 export function unknownEnv(tables: readonly SettingsTable[], env: SettingSources['env']): string[] {
   const known = new Set(tables.flatMap(({ part, rows }) => Object.keys(rows).map((name) => envOf(part, name))))
   const prefixes = tables.map(({ part }) => `ZONEWISE_${part}_`)
-  return Object.keys(env).filter((name) => prefixes.some((prefix) => name.startsWith(prefix)) && !known.has(name)).sort()
+  const looksLike = (name: string): boolean => prefixes.some((prefix) => name.startsWith(prefix))
+  return Object.keys(env).filter((name) => looksLike(name) && !known.has(name)).sort()
 }
 
 /** The deprecated rows that a source sets, each as a sentence. */
-export function deprecatedUses(tables: readonly SettingsTable[], sources: SettingSources): string[] {
-  return tables.flatMap(({ part, rows }) => Object.entries(rows).filter(([name, row]) => row.deprecated !== null &&
-    (sources.flags.has(flagOf(name)) || sources.env[envOf(part, name)] !== undefined || sources.file[name] !== undefined))
-    .map(([name, row]) => `--${flagOf(name)} is deprecated: ${row.deprecated}`))
+export function deprecatedUses(tables: readonly SettingsTable[], { flags, env, file }: SettingSources): string[] {
+  return tables.flatMap(({ part, rows }) => Object.entries(rows).flatMap(([name, row]) => {
+    const isSet = flags.has(flagOf(name)) || env[envOf(part, name)] !== undefined || file[name] !== undefined
+    return isSet && row.deprecated !== null ? [`--${flagOf(name)} is deprecated: ${row.deprecated}`] : []
+  }))
 }

@@ -80,7 +80,7 @@ export class Metrics {
     return this.#series(row, 'histogram', labels) as Buckets
   }
 
-  /** Calls `collect` before each rendering, to set gauges that are cheap to read and dear to keep; returns the way to stop. */
+  /** Calls `collect` before each rendering, to set gauges that are cheap to read and dear to keep. @returns an undo. */
   beforeRender(collect: Collect): () => void {
     this.#collects.add(collect)
     return () => { this.#collects.delete(collect) }
@@ -98,7 +98,8 @@ export class Metrics {
     for (const collect of this.#collects) collect()
     const lines: string[] = []
     for (const [name, { row, series }] of [...this.#families].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      lines.push(`# HELP ${name} ${row.help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}`, `# TYPE ${name} ${row.type}`)
+      const help = row.help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${row.type}`)
       for (const [labels, one] of series) {
         if (one instanceof Value) lines.push(`${name}${braced(labels)} ${numberText(one.value)}`)
         else renderBuckets(lines, name, labels, one)

@@ -42,7 +42,7 @@ function fileProblem(path: string, layer: Layer, { specifier, target, typeOnly }
   if (target === null) return null
   if (!paths.has(target)) return target.startsWith('..') ? `${specifier} leaves the checkout` : `there is no ${target}`
   const top = (file: string): string => file.slice(0, file.indexOf('/'))
-  if (specifier.startsWith('.') && top(target) !== top(path)) return `write #${target}: relative paths stay inside ${top(path)}/`
+  if (specifier.startsWith('.') && specifier.endsWith('.ts') && top(target) !== top(path)) return `write #${target}: relative paths stay inside ${top(path)}/`
   if (PURE_FILES.test(path) && !typeOnly && PURE_BANNED_FOLDERS.some((folder) => target.startsWith(folder))) {
     return `a pure file may import only types from ${target}`
   }
