@@ -16,6 +16,12 @@ export const brokerSettings = defineSettings('BROKER', {
   feedQueueBytesMax: int({ unit: 'bytes', default: 8 * MiB, min: KiB, max: GiB, doc: 'Journal bytes queued for a follower; one further behind comes back through the journal.' }),
   feedDeadlineMs: int({ unit: 'ms', default: 3 * SECOND, min: 100, max: MINUTE, doc: 'A follower that does not answer a feed for so long is dropped from it.' }),
   viewIdleMs: int({ unit: 'ms', default: 5 * MINUTE, min: SECOND, max: 24 * 60 * MINUTE, doc: 'A view of a shard that nobody in the zone read for so long stops following.' }),
+  // journal and store
+  journalSegmentBytes: int({ unit: 'bytes', default: 16 * MiB, min: 64 * KiB, max: GiB, doc: 'Size of one file of the file journal; files are written through once and used again.' }),
+  journalFrameBytesMax: int({ unit: 'bytes', default: 4 * MiB, min: KiB, max: 64 * MiB, doc: 'What one write and sync of the file journal takes at most, but for a bigger single group.' }),
+  journalRecentBytesMax: int({ unit: 'bytes', default: 16 * MiB, min: 0, max: 4 * GiB, doc: 'Newest groups that the file journal keeps in memory for readers.' }),
+  storeFilesOpenMax: int({ default: 256, min: 1, max: 100_000, doc: 'Objects of the file store that are kept open for ranged reads.' }),
+  storeFreeBytesMin: int({ unit: 'bytes', default: 256 * MiB, min: 0, max: 1_024 * GiB, doc: 'Free space below which chunks are refused, so that journal and snapshots still have room.' }),
   // catalog
   topicPartitionsMax: int({ default: 10_000, min: 1, max: 1_000_000, doc: 'Partitions of one topic; more are refused with INVALID_PARTITIONS.' }),
   clusterPartitionsMax: int({ default: 200_000, min: 1, max: 10_000_000, doc: 'Partitions of all topics; more are refused with POLICY_VIOLATION.' }),

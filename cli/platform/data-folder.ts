@@ -41,7 +41,7 @@ export async function openDataFolder(files: Files, folder: string): Promise<Data
       get clusterId() { return clusterId },
       async claim(id) {
         if (clusterId !== null && clusterId !== id)
-          throw new ZonewiseError('CLUSTER_MISMATCH', 'the data folder belongs to another cluster', { path, folder: clusterId, cluster: id })
+          throw new ZonewiseError('CLUSTER_MISMATCH', 'the data folder is of another cluster', { path, folder: clusterId, cluster: id })
         if (clusterId !== null) return
         const text = `${JSON.stringify({ format: FORMAT, clusterId: id })}\n`
         await replaceFile(files, path, FORMAT_NAME, new TextEncoder().encode(text))

@@ -9,7 +9,7 @@ import type { ErrorCode } from '#shared/errors/error-codes.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { temporaryFolder } from '#test/support/temporary-folder.ts'
 
-const HOLDER = fileURLToPath(new URL('hold-data-folder.ts', import.meta.url))
+const HOLDER = fileURLToPath(new URL('hold-data-folder.child.ts', import.meta.url))
 const fails = (code: ErrorCode) => (error: unknown): boolean => error instanceof ZonewiseError && error.code === code
 
 function hold(folder: string): Promise<{ child: ChildProcess; warnings: () => string }> {

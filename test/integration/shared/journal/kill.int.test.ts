@@ -13,7 +13,7 @@ import { openFileJournal } from '#shared/journal/file-journal.ts'
 import { comparePositions, type Position, POSITION_NONE } from '#shared/journal/journal.ts'
 import { temporaryFolder } from '#test/support/temporary-folder.ts'
 
-const APPENDER = fileURLToPath(new URL('append-forever.ts', import.meta.url))
+const APPENDER = fileURLToPath(new URL('append-forever.child.ts', import.meta.url))
 const LIVES = 6
 const awake = setInterval(() => {}, 1_000)
 after(() => { clearInterval(awake) })
