@@ -9,16 +9,17 @@ import { awaitCatalog, findTopics } from './topic-lookup.ts'
 
 type Answer = CreatePartitionsResponse['results'][number]
 
-export const handleCreatePartitions: Handler<CreatePartitionsRequest, CreatePartitionsResponse> = async (context, _version, request, services) => {
+export const handleCreatePartitions: Handler<CreatePartitionsRequest, CreatePartitionsResponse> = async (
+  context, _version, request, services
+) => {
   checkNamed(services, request.topics.length)
   const { topics, fresh } = await findTopics(services, request.topics.map(({ name }) => ({ name, topicId: null })))
   const { timeoutMs, validateOnly } = request
   const asked = request.topics.map((each, i) => ({ ...each, topic: topics[i]! }))
   const results = await mapTogether(asked, async ({ name, count, assignments, topic }): Promise<Answer> => {
     const answer = (errorCode: number, errorMessage: string | null): Answer => ({ name, errorCode, errorMessage })
-    if (topic === null) {
-      return fresh ? answer(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, null) : answer(KAFKA_ERROR.REQUEST_TIMED_OUT, 'The catalog does not answer.')
-    }
+    if (topic === null && !fresh) return answer(KAFKA_ERROR.REQUEST_TIMED_OUT, 'The catalog does not answer.')
+    if (topic === null) return answer(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, null)
     if (!authorize(context, 'alter', { type: 'topic', name })) return answer(KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED, null)
     const added = count - topic.partitionCount
     if (assignments !== null && added > 0 && assignments.length !== added) {

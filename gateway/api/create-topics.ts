@@ -40,13 +40,19 @@ async function createOne(
   if (errorCode !== KAFKA_ERROR.NONE) return refused(name, errorCode, errorMessage)
   return {
     name, topicId, errorCode, errorMessage: null, topicConfigErrorCode: KAFKA_ERROR.NONE, numPartitions: partitionCount, replicationFactor,
-    configs: describeTopicConfigs(Object.fromEntries(configs.map((config) => [config.name, config.value ?? ''])))
-      .map(({ name: configName, value, readOnly, source }) => ({ name: configName, value, readOnly, configSource: source, isSensitive: false }))
+    configs: configRows(configs)
   }
 }
 
+function configRows(overrides: Asked['configs']): Answer['configs'] {
+  const described = describeTopicConfigs(Object.fromEntries(overrides.map(({ name, value }) => [name, value ?? ''])))
+  return described.map(({ name, value, readOnly, source }) => ({ name, value, readOnly, configSource: source, isSensitive: false }))
+}
+
+type Counts = { readonly partitionCount: number; readonly replicationFactor: number }
+
 /** Asked-for placements say how many partitions and replicas; where they lie is not the client's to say. */
-function countsOf({ numPartitions, replicationFactor, assignments }: Asked): { partitionCount: number; replicationFactor: number } | string {
+function countsOf({ numPartitions, replicationFactor, assignments }: Asked): Counts | string {
   if (assignments.length === 0) return { partitionCount: numPartitions, replicationFactor }
   if (numPartitions !== -1 || replicationFactor !== -1) {
     return 'Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be used at the same time.'

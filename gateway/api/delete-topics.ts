@@ -18,10 +18,13 @@ export const handleDeleteTopics: Handler<DeleteTopicsRequest, DeleteTopicsRespon
     : request.topicNames.map((name): TopicName => ({ name, topicId: null }))
   checkNamed(services, asked.length)
   const { topics, fresh } = await findTopics(services, asked)
-  const answers = await mapTogether(asked.map((each, i) => ({ ...each, topic: topics[i]! })), async ({ name, topicId, topic }): Promise<Answer> => {
+  const found = asked.map((each, i) => ({ ...each, topic: topics[i]! }))
+  const answers = await mapTogether(found, async ({ name, topicId, topic }): Promise<Answer> => {
     const answer = (errorCode: number, errorMessage: string | null): Answer =>
       ({ name: topic?.name ?? name, topicId: topic?.topicId ?? topicId ?? UUID_ZERO, errorCode, errorMessage })
-    if ((name === null) === (topicId === null)) return answer(KAFKA_ERROR.INVALID_REQUEST, 'A topic is named by its name or its id, and not both.')
+    if ((name === null) === (topicId === null)) {
+      return answer(KAFKA_ERROR.INVALID_REQUEST, 'A topic is named by its name or its id, and not both.')
+    }
     if (topic === null && !fresh) return answer(KAFKA_ERROR.REQUEST_TIMED_OUT, 'The catalog does not answer.')
     if (topic === null) {
       return topicId === null ? answer(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, null) : answer(KAFKA_ERROR.UNKNOWN_TOPIC_ID, null)

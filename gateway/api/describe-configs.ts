@@ -12,7 +12,9 @@ type Answer = DescribeConfigsResponse['results'][number]
 
 const RESOURCE = { topic: 2, broker: 4 } as const
 
-export const handleDescribeConfigs: Handler<DescribeConfigsRequest, DescribeConfigsResponse> = async (context, _version, request, services) => {
+export const handleDescribeConfigs: Handler<DescribeConfigsRequest, DescribeConfigsResponse> = async (
+  context, _version, request, services
+) => {
   checkNamed(services, request.resources.length)
   const results = await mapTogether(request.resources, async (asked): Promise<Answer> => {
     const found = await describe(context, asked, services)
@@ -42,7 +44,8 @@ async function describe(
       return { errorCode: KAFKA_ERROR.CLUSTER_AUTHORIZATION_FAILED, errorMessage: null }
     }
     if (name === '' || name === String(services.nodeId)) return describeBrokerConfigs(name === '' ? {} : ownValues(services))
-    return { errorCode: KAFKA_ERROR.INVALID_REQUEST, errorMessage: `Unexpected broker id, expected ${services.nodeId}, but received ${name}` }
+    const errorMessage = `Unexpected broker id, expected ${services.nodeId}, but received ${name}`
+    return { errorCode: KAFKA_ERROR.INVALID_REQUEST, errorMessage }
   }
   return { errorCode: KAFKA_ERROR.INVALID_REQUEST, errorMessage: `Unsupported resource type: ${resourceType}` }
 }

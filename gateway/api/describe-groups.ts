@@ -17,7 +17,8 @@ export const handleDescribeGroups: Handler<DescribeGroupsRequest, DescribeGroups
   const authorizedOperations = ifAsked(request.includeAuthorizedOperations, GROUP_OPERATIONS)
   const groups = await mapTogether(request.groups, async (groupId): Promise<GroupAnswer> => {
     const refuse = (errorCode: number, groupState = ''): GroupAnswer => ({
-      errorCode, errorMessage: null, groupId, groupState, protocolType: '', protocolData: '', members: [], authorizedOperations: ifAsked(false, 0)
+      errorCode, errorMessage: null, groupId, groupState, protocolType: '', protocolData: '', members: [],
+      authorizedOperations: ifAsked(false, 0)
     })
     if (!authorize(context, 'describe', { type: 'group', name: groupId })) return refuse(KAFKA_ERROR.GROUP_AUTHORIZATION_FAILED)
     const asked = { groups: [groupId], includeAuthorizedOperations: false }

@@ -23,14 +23,16 @@ export type ForwardOptions = {
 }
 
 export function forwardToGroup<Request, Response>(
-  context: RequestContext, services: GatewayServices, api: Api<Request, Response>, groupId: string, request: Request, options: ForwardOptions
+  context: RequestContext, services: GatewayServices, api: Api<Request, Response>, groupId: string, request: Request,
+  options: ForwardOptions
 ): Promise<Forwarded<Response>> {
   const shard = shardOfGroup(groupId, services.membership.current().shardCount)
   return forwardToShard(context, services, api, shard, request, options)
 }
 
 export async function forwardToShard<Request, Response>(
-  context: RequestContext, services: GatewayServices, api: Api<Request, Response>, shard: number, request: Request, options: ForwardOptions
+  context: RequestContext, services: GatewayServices, api: Api<Request, Response>, shard: number, request: Request,
+  options: ForwardOptions
 ): Promise<Forwarded<Response>> {
   const node = leaderOf(services.membership.current(), shard)
   const { clientVersion, waitMs = 0, drawsMemberId = false } = options

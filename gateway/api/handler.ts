@@ -1,7 +1,7 @@
 /**
  * What a handler of a Kafka request gets and gives.
  * - It is called in the order of arrival on its connection; a Produce request may be called while earlier Produce
- *   requests still wait, so whatever fixes the order of effects happens before its first `await`.
+ *   requests still wait, so whatever fixes the order of effects happens before its first `await`, or under `holdOrder`.
  * - It returns the response, or null where the protocol has none (Produce with acks=0).
  * - Protocol outcomes are error codes in the response. A throw closes the connection: a ZonewiseError is the client's
  *   or the peer's doing (one rate-limited line), anything else is a bug (an error line).
@@ -30,6 +30,11 @@ export type RequestContext = {
   readonly signal: AbortSignal // aborted when the client is gone
   /** Tells the zone that the client claims in the body of a request (`client.rack`). */
   claimRack(rack: string): void
+  /**
+   * Lets no further request of the connection begin until the returned function is called: for a pipelined handler that
+   * must wait before it can fix the order of its effects.
+   */
+  holdOrder(): () => void
 }
 
 export type GatewayServices = {

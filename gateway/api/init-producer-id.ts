@@ -3,7 +3,9 @@ import type { InitProducerIdRequest, InitProducerIdResponse } from '#shared/wire
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { authorize, CLUSTER_RESOURCE, throttle, type Handler } from './handler.ts'
 
-export const handleInitProducerId: Handler<InitProducerIdRequest, InitProducerIdResponse> = async (context, _version, request, services) => {
+export const handleInitProducerId: Handler<InitProducerIdRequest, InitProducerIdResponse> = async (
+  context, _version, request, services
+) => {
   const refuse = (errorCode: number): InitProducerIdResponse =>
     ({ throttleTimeMs: throttle(context, 0), errorCode, producerId: -1, producerEpoch: -1 })
   if (request.transactionalId !== null) return refuse(KAFKA_ERROR.INVALID_REQUEST) // no transactions: clients give up at once

@@ -75,7 +75,8 @@ async function answerOne(asking: Asking, { name, topicId }: TopicName, fresh: bo
   const known = catalog.topicByName(name)
   if (known !== null) return describe(known, view, request)
   if (!fresh) return refused(KAFKA_ERROR.LEADER_NOT_AVAILABLE, name, null)
-  const mayCreate = request.allowAutoTopicCreation && settings.autoCreateTopicsEnable && authorize(context, 'create', { type: 'topic', name })
+  const mayCreate = request.allowAutoTopicCreation && settings.autoCreateTopicsEnable &&
+    authorize(context, 'create', { type: 'topic', name })
   if (!mayCreate) return refused(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, name, null)
   const errorCode = await createMissingTopic(services, name)
   const created = catalog.topicByName(name)

@@ -17,7 +17,9 @@ const TIMESTAMP_LATEST = -1
 const READ_UNCOMMITTED = 0
 const DEADLINE_MS = 10_000
 
-export const handleOffsetForLeaderEpoch: Handler<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse> = async (context, _version, request, services) => {
+export const handleOffsetForLeaderEpoch: Handler<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse> = async (
+  context, _version, request, services
+) => {
   checkNamed(services, request.topics.reduce((count, { partitions }) => count + 1 + partitions.length, 0))
   const { topics, fresh } = await findTopics(services, request.topics.map(({ topic }) => ({ name: topic, topicId: null })))
   const { shardCount } = services.membership.current()

@@ -25,8 +25,12 @@ export const handleProduce: Handler<ProduceRequest, ProduceResponse> = (context,
   const topics = request.topicData.map(({ name }) => catalog.topicByName(name))
   // Only a topic that is new to this node costs a barrier; everything else is appended at once.
   if (topics.every((topic) => topic?.state === 'ready')) return new Produce(context, version, request, services).run(topics, true)
-  return findTopics(services, request.topicData.map(({ name }) => ({ name, topicId: null })))
-    .then((found) => new Produce(context, version, request, services).run(found.topics, found.fresh))
+  const release = context.holdOrder() // or a later batch could overtake as soon as the topic is known
+  return findTopics(services, request.topicData.map(({ name }) => ({ name, topicId: null }))).then((found) => {
+    const answer = new Produce(context, version, request, services).run(found.topics, found.fresh)
+    release()
+    return answer
+  })
 }
 
 class Produce {

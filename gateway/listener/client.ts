@@ -7,6 +7,8 @@ import {
   observedThroughListener, resolveZone, withClaim, zoneOfClientId, zonesDisagree, type ZoneClaim, type ZoneEvidence
 } from '../zone/client-zone.ts'
 
+export type OrderKeeper = { holdOrder(): () => void }
+
 type Cells = { readonly received: LedgerCell; readonly sent: LedgerCell }
 
 const PRINCIPAL_ANONYMOUS = 'anonymous'
@@ -43,14 +45,14 @@ export class Client {
     return this.#evidence
   }
 
-  /** The context of its next request. */
-  context(clientId: string | null): RequestContext {
+  /** The context of its next request; `order` is its connection. */
+  context(clientId: string | null, order: OrderKeeper): RequestContext {
     if (clientId !== this.#clientId) {
       this.#clientId = clientId
       this.claim('client.id', zoneOfClientId(clientId))
     }
     this.#requests += 1
-    return new Context(this, clientId, `${this.connectionId}-${this.#requests}`)
+    return new Context(this, order, clientId, `${this.connectionId}-${this.#requests}`)
   }
 
   /** Keeps what the client says of its zone; says it once if what we see is another. */
@@ -90,11 +92,13 @@ export class Client {
 
 class Context implements RequestContext {
   readonly #client: Client
+  readonly #order: OrderKeeper
   readonly clientId: string | null
   readonly requestId: string
 
-  constructor(client: Client, clientId: string | null, requestId: string) {
+  constructor(client: Client, order: OrderKeeper, clientId: string | null, requestId: string) {
     this.#client = client
+    this.#order = order
     this.clientId = clientId
     this.requestId = requestId
   }
@@ -109,5 +113,9 @@ class Context implements RequestContext {
 
   claimRack(rack: string): void {
     this.#client.claim('client.rack', rack)
+  }
+
+  holdOrder(): () => void {
+    return this.#order.holdOrder()
   }
 }

@@ -11,7 +11,7 @@ import type { Socket, SocketHandlers } from '#shared/runtime/network.ts'
 import type { GatewayServices } from '../api/handler.ts'
 import type { ServedTable } from '../api/served-table.ts'
 import { AnswerQueue, type Answer } from './answer-queue.ts'
-import type { Client } from './client.ts'
+import type { Client, OrderKeeper } from './client.ts'
 import { encodeAnswer, parseRequest, peekApiKey, type ParsedRequest } from './dispatch.ts'
 import type { FrameArena } from './frame-arena.ts'
 import { FrameAssembler, type FrameSink } from './frame-assembler.ts'
@@ -34,7 +34,7 @@ export type ConnectionHost = {
   closed(connection: Connection): void
 }
 
-export class Connection implements SocketHandlers, FrameSink {
+export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   readonly #host: ConnectionHost
   readonly #socket: Socket
   readonly #client: Client
@@ -48,6 +48,7 @@ export class Connection implements SocketHandlers, FrameSink {
   #outputBytes = 0
   #flushDue = false
   #pumping = false
+  #holds = 0 // handlers that have yet to fix the order of their effects
   #paused = false
   #refused = false // nothing further is read or begun; ends behind the last answer
   #muted = false // a request failed: what is answered after it is dropped
@@ -111,6 +112,17 @@ export class Connection implements SocketHandlers, FrameSink {
     this.#updateReading()
   }
 
+  holdOrder(): () => void {
+    this.#holds += 1
+    let released = false
+    return () => {
+      if (released) return
+      released = true
+      this.#holds -= 1
+      if (!this.#closed) this.#advance()
+    }
+  }
+
   /** Answers what is in work, then ends. */
   finish(): void {
     if (this.#refused) return
@@ -139,6 +151,7 @@ export class Connection implements SocketHandlers, FrameSink {
   #mayBegin(frame: Buffer): boolean {
     const { settings } = this.#host.services
     if (this.#outputBytes + this.#socket.bufferedBytes > settings.connectionAnswerBytesMax) return false
+    if (this.#holds > 0) return false
     if (this.#answers.length === 0) return true
     return this.#answers.allPipelined && this.#host.table.byKey[peekApiKey(frame)]?.pipelined === true
   }
@@ -153,7 +166,7 @@ export class Connection implements SocketHandlers, FrameSink {
       this.#refuse(error.message, error.context)
       return
     }
-    const context = this.#client.context(parsed.clientId)
+    const context = this.#client.context(parsed.clientId, this)
     const { received, sent } = this.#client.cells(parsed.served.cause)
     received.bytes += LENGTH_BYTES + frame.length
     received.requests += 1

@@ -103,6 +103,20 @@ test('connection: other requests begin when all before them are answered (PROTOC
   assert.deepEqual(answered(socket), [1, 2, 3, 4, 5])
 })
 
+test('connection: a produce request that holds the order is not overtaken (PROTOCOL 1)', async () => {
+  const { network, port, begun, runtime } = await rig()
+  const socket = network.dial(port)!
+  socket.receive(produce(1))
+  const release = begun[0]!.context.holdOrder()
+  socket.receive(produce(2))
+  assert.equal(begun.length, 1)
+  release()
+  assert.deepEqual(begun.map(({ name }) => name), ['t1', 't2'])
+  for (const { answer } of begun) answer.resolve(0)
+  await runtime.settle()
+  assert.deepEqual(answered(socket), [1, 2])
+})
+
 test('connection: a request without an answer leaves no gap (PROTOCOL 8)', async () => {
   const { network, port, begun, runtime } = await rig()
   const socket = network.dial(port)!
