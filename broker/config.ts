@@ -22,7 +22,15 @@ export const brokerSettings = defineSettings('BROKER', {
   journalRecentBytesMax: int({ unit: 'bytes', default: 16 * MiB, min: 0, max: 4 * GiB, doc: 'Newest groups that the file journal keeps in memory for readers.' }),
   storeFilesOpenMax: int({ default: 256, min: 1, max: 100_000, doc: 'Objects of the file store that are kept open for ranged reads.' }),
   storeFreeBytesMin: int({ unit: 'bytes', default: 256 * MiB, min: 0, max: 1_024 * GiB, doc: 'Free space below which chunks are refused, so that journal and snapshots still have room.' }),
+  // readers
+  readCacheBytesMax: int({ unit: 'bytes', default: 48 * MiB, min: MiB, max: 256 * GiB, doc: 'Chunk bytes read from the store that are kept for readers of the zone.' }),
+  readChunkBytesMax: int({ unit: 'bytes', default: 16 * MiB, min: 64 * KiB, max: 256 * MiB, doc: 'A chunk up to this size is read whole when a second reader wants other parts of it.' }),
+  readGapBytesMax: int({ unit: 'bytes', default: 64 * KiB, min: 0, max: 16 * MiB, doc: 'Ranges of a chunk this close are read by one request.' }),
+  readsMax: int({ default: 64, min: 1, max: 10_000, doc: 'Reads of the store under way for the zone; above it fetches get a retriable error.' }),
+  waitersMax: int({ default: 100_000, min: 1, max: 10_000_000, doc: 'Long polls waiting for news; above it fetches get a retriable error.' }),
   // catalog
+  numPartitions: int({ default: 1, min: 1, max: 10_000, doc: 'Partitions of a topic created without a number of them (Kafka: num.partitions).' }),
+  defaultReplicationFactor: int({ default: 1, min: 1, max: 3, doc: 'Replication factor reported for a topic created without one; storage replicates by itself (Kafka: default.replication.factor).' }),
   topicPartitionsMax: int({ default: 10_000, min: 1, max: 1_000_000, doc: 'Partitions of one topic; more are refused with INVALID_PARTITIONS.' }),
   clusterPartitionsMax: int({ default: 200_000, min: 1, max: 10_000_000, doc: 'Partitions of all topics; more are refused with POLICY_VIOLATION.' }),
   catalogCallsMax: int({ default: 1_024, min: 1, max: 100_000, doc: 'Topic and producer id calls waiting at the leader of the catalog; one more is told to come again.' }),

@@ -14,15 +14,25 @@ export const gatewaySettings = defineSettings('GATEWAY', {
   connectionsMax: int({ default: 10_000, min: 1, max: 1_000_000, doc: 'Client connections of one gateway; one more is closed at once (Kafka: max.connections).' }),
   connectionsMaxIdleMs: int({ unit: 'ms', default: 10 * MINUTE, min: SECOND, max: 24 * HOUR, doc: 'A connection without a request for so long is closed (Kafka: connections.max.idle.ms).' }),
   connectionRequestsMax: int({ default: 256, min: 1, max: 100_000, doc: 'Requests of one connection in work or waiting; above it the socket is not read.' }),
-  connectionInFlightBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: KiB, max: 16 * GiB, doc: 'Request bytes of one connection in work or waiting; above it the socket is not read.' }),
+  connectionInFlightBytesMax: int({ unit: 'bytes', default: 32 * MiB, min: KiB, max: 16 * GiB, doc: 'Request bytes of one connection in work or waiting; above it the socket is not read.' }),
   connectionAnswerBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: KiB, max: 16 * GiB, doc: 'Answer bytes a slow reader may leave unread before none of its further requests is handled.' }),
-  inFlightBytesMax: int({ unit: 'bytes', default: 512 * MiB, min: MiB, max: 256 * GiB, doc: 'Request bytes of all connections in work or waiting; above it no socket is read.' }),
+  inFlightBytesMax: int({ unit: 'bytes', default: 96 * MiB, min: MiB, max: 256 * GiB, doc: 'Request bytes of all connections in work or waiting; above it no socket is read.' }),
   stopDrainMs: int({ unit: 'ms', default: 5 * SECOND, min: 0, max: 10 * MINUTE, doc: 'Longest wait for requests in work when the gateway stops.' }),
   // requests
   requestPartitionsMax: int({ default: 100_000, min: 1, max: 10_000_000, doc: 'Partitions (and topics, and groups) that one request may name; above it the answer is INVALID_REQUEST or the connection is closed.' }),
   groupForwardTimeoutMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for the coordinator of a group, on top of what the request itself may wait.' }),
   adminForwardTimeoutMs: int({ unit: 'ms', default: 15 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for the leader of the catalog, on top of what the request itself may wait.' }),
   producerIdBlock: int({ default: 1_000, min: 1, max: 1_000_000, doc: 'Producer ids fetched from the catalog at once.' }),
+  // ingest
+  lingerMs: int({ unit: 'ms', default: 5, min: 0, max: 10 * SECOND, doc: 'How long a chunk that is not full waits for company; the first after idle does not.' }),
+  chunkBytesMax: int({ unit: 'bytes', default: 8 * MiB, min: 64 * KiB, max: 256 * MiB, doc: 'A chunk this full is sealed.' }),
+  putsMax: int({ default: 4, min: 1, max: 256, doc: 'Chunks being written at a time; while so many are, the open one grows.' }),
+  ingestBytesMax: int({ unit: 'bytes', default: 128 * MiB, min: MiB, max: 64 * GiB, doc: 'Record bytes taken and not decided; above it produce gets REQUEST_TIMED_OUT, which clients retry.' }),
+  chunkGiveUpMs: int({ unit: 'ms', default: 15 * SECOND, min: 100, max: 10 * MINUTE, doc: 'How long the PUT of a chunk is repeated before its batches fail with KAFKA_STORAGE_ERROR.' }),
+  commitWindow: int({ default: 8, min: 1, max: 8, doc: 'Chunks told to the leader of a shard by one request; no more are ever unanswered.' }),
+  commitDeadlineMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for the leader of a shard before the same chunks are sent again.' }),
+  logCacheBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: 0, max: 256 * GiB, doc: 'Chunks written last that are kept for readers of this zone.' }),
+  readDeadlineMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for bytes of a chunk from the zone\'s cache or the store.' }),
   // topics
   autoCreateTopicsEnable: bool({ default: true, doc: 'Whether asking for the metadata of an unknown topic creates it (Kafka: auto.create.topics.enable).' })
 })

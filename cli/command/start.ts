@@ -1,7 +1,7 @@
 /** `zonewise start`: three zones in this process until it is told to stop. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { deprecatedUses, refuseUnknown, type SettingSources, unknownEnv } from '#shared/config/settings.ts'
-import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
 import { Metrics } from '#shared/metrics/metrics.ts'
 import { sleep } from '#shared/runtime/runtime.ts'
@@ -55,7 +55,8 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
     running = await startEmbedded({
       data: settings.data, store: settings.store === '' ? undefined : settings.store,
       journal: settings.journal === '' ? undefined : settings.journal, listeners, shards: settings.shards,
-      ...parts, runtime: nodeRuntime, network: newNodeNetwork(), log, metrics: new Metrics()
+      ...parts, runtime: nodeRuntime, network: newNodeNetwork(), log, metrics: new Metrics(),
+      onFatal: (error) => { log.error('nothing can be made durable any more: ending', { reason: explain(error) }); log.flush(); terminal.exit(EXIT.failed) }
     })
   } catch (error) {
     await http.close()

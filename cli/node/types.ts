@@ -1,6 +1,7 @@
 /** What starting a node in this process needs, and what a running one offers. */
 import type { BrokerSettings } from '#broker/config.ts'
 import type { GatewaySettings } from '#gateway/config.ts'
+import type { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { LedgerRow } from '#shared/ledger/ledger.ts'
 import type { Log } from '#shared/log/log.ts'
 import type { Metrics } from '#shared/metrics/metrics.ts'
@@ -29,6 +30,8 @@ export type StartOptions = {
   readonly network: Network
   readonly log: Log
   readonly metrics: Metrics
+  /** Nothing can be made durable any more: the process must end, the next start recovers. */
+  readonly onFatal: (error: ZonewiseError) => void
 }
 
 export type Endpoint = { readonly zone: string; readonly host: string; readonly port: number; readonly nodeId: number }

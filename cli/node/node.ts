@@ -1,0 +1,120 @@
+/**
+ * One node: gateway and broker roles put together from their parts. Everything outside comes in as an argument, so that
+ * production, tests and simulation run the same composition. `nodeEpoch` is durable before the node is made.
+ */
+import { BlockCache } from '#broker/cache/block-cache.ts'
+import { CatalogDriver } from '#broker/catalog/catalog-driver.ts'
+import { catalogLimits, catalogSettings } from '#broker/catalog/catalog-settings.ts'
+import { CatalogView } from '#broker/catalog/catalog-view.ts'
+import { serveShardTopics } from '#broker/catalog/shard-topics.ts'
+import type { BrokerSettings } from '#broker/config.ts'
+import { GroupCoordinator } from '#broker/group/group-coordinator.ts'
+import { CommitService } from '#broker/partition/commit-service.ts'
+import { ZoneReader } from '#broker/reader/zone-reader.ts'
+import { ShardHost } from '#broker/shard/shard-host.ts'
+import type { GatewaySettings } from '#gateway/config.ts'
+import { Fetcher } from '#gateway/fetch/fetcher.ts'
+import { Gateway } from '#gateway/gateway.ts'
+import { Ingest } from '#gateway/ingest/ingest.ts'
+import type { ListenerInfo, Membership, NodeInfo } from '#shared/cluster/membership.ts'
+import type { Journal } from '#shared/journal/journal.ts'
+import type { Ledger } from '#shared/ledger/ledger.ts'
+import type { Log } from '#shared/log/log.ts'
+import type { Metrics } from '#shared/metrics/metrics.ts'
+import type { Network } from '#shared/runtime/network.ts'
+import type { Runtime } from '#shared/runtime/runtime.ts'
+import type { ObjectStore } from '#shared/store/object-store.ts'
+import type { Transport } from '#shared/transport/transport.ts'
+
+export type NodeParts = {
+  readonly info: Pick<NodeInfo, 'nodeId' | 'nodeEpoch' | 'zone' | 'roles'>
+  readonly membership: Membership // names this node already, if without listeners
+  readonly journal: Journal
+  readonly store: ObjectStore // counts in the ledger already
+  readonly transport: Transport
+  readonly network: Network
+  readonly ledger: Ledger
+  readonly runtime: Runtime
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly gatewaySettings: GatewaySettings
+  readonly brokerSettings: BrokerSettings
+}
+
+type GatewayRole = { readonly gateway: Gateway; readonly ingest: Ingest; readonly catalog: CatalogView }
+
+export class ZonewiseNode {
+  readonly #parts: NodeParts
+  readonly #host: ShardHost
+  #catalog: CatalogView | null = null
+  #role: GatewayRole | null = null
+
+  constructor(parts: NodeParts) {
+    const { info, membership, journal, store, transport, runtime, log, brokerSettings: settings } = parts
+    this.#parts = parts
+    this.#host = new ShardHost({ nodeId: info.nodeId, leads: info.roles.broker, membership, journal, store, transport, runtime, log, settings })
+  }
+
+  /** Follows the catalog, takes up the shards that placement gives to this node, serves other nodes. No client yet. */
+  async start(): Promise<void> {
+    const { info, runtime } = this.#parts
+    this.#host.start()
+    const catalog = await CatalogView.open(this.#host, runtime.timer)
+    this.#catalog = catalog
+    if (info.roles.broker) this.#serveBroker(catalog)
+  }
+
+  /** Binds the listeners of a gateway. @returns them as bound. @throws ZonewiseError PORT_IN_USE */
+  async listen(listeners: readonly ListenerInfo[]): Promise<ListenerInfo[]> {
+    const { info, membership, store, transport, network, ledger, runtime, log, metrics, gatewaySettings: settings } = this.#parts
+    const catalog = this.#catalog
+    if (!info.roles.gateway || catalog === null) return []
+    const { nodeId, nodeEpoch, zone } = info
+    const { clusterId } = membership.current()
+    const ingest = new Ingest({ nodeId, nodeEpoch, clusterId, store, transport, membership, runtime, log, settings })
+    const fetcher = new Fetcher({ zone, membership, transport, cache: ingest.cache, log, settings })
+    const gateway = new Gateway({ nodeId, nodeEpoch, zone, clusterId, runtime, log, metrics, ledger, settings, membership, catalog, transport, ingest, fetcher, network })
+    this.#role = { gateway, ingest, catalog }
+    return gateway.start(listeners)
+  }
+
+  /** Shards that this node should lead and does not yet. */
+  missingShards(): number[] {
+    return this.#host.missing()
+  }
+
+  /** Ends the gateway: nothing more is accepted, what was taken is decided. */
+  async stopGateway(): Promise<void> {
+    const role = this.#role
+    this.#role = null
+    if (role === null) return
+    await role.gateway.stop()
+    await role.ingest.stop(this.#parts.gatewaySettings.stopDrainMs)
+  }
+
+  /** Ends the broker: appends settle, changed shards are written as snapshots. Every gateway has stopped before. */
+  async stopBroker(): Promise<void> {
+    this.#catalog?.close()
+    await this.#host.stop()
+    this.#parts.transport.close()
+  }
+
+  /** Ends at once, as a crash would: nothing is flushed, nobody is told. */
+  kill(): void {
+    this.#role?.ingest.kill()
+    this.#catalog?.close()
+    this.#host.kill()
+    this.#parts.transport.close()
+  }
+
+  #serveBroker(catalog: CatalogView): void {
+    const { membership, store, transport, runtime, log, brokerSettings: settings } = this.#parts
+    const host = this.#host
+    const { shardCount } = membership.current()
+    new CommitService({ host, transport, membership, catalog, log, settings })
+    new ZoneReader({ views: host, transport, cache: new BlockCache(store, settings), runtime, log, settings })
+    new GroupCoordinator({ leaders: host, transport, runtime, log, settings, topics: catalog })
+    new CatalogDriver({ leaders: host, membership, transport, runtime, log, limits: catalogLimits(settings, settings), settings: catalogSettings(settings) })
+    serveShardTopics({ transport, leaders: host, catalog, shardCount })
+  }
+}
