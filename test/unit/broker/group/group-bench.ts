@@ -5,14 +5,13 @@ import { GroupCoordinator } from '#broker/group/group-coordinator.ts'
 import type { GroupRunnerParts, GroupSettings } from '#broker/group/group-runner.ts'
 import { decodeMessage, encodeMessage, type Message } from '#shared/binary/message.ts'
 import { Reader } from '#shared/binary/reader.ts'
-import { UUID_ZERO } from '#shared/binary/uuid.ts'
 import { Writer } from '#shared/binary/writer.ts'
 import { silentLog } from '#shared/log/log.ts'
 import { Rng } from '#shared/runtime/rng.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import { deleteGroupsRequest, deleteGroupsResponse } from '#shared/wire/api/delete-groups.ts'
 import { describeGroupsRequest, describeGroupsResponse, type DescribeGroupsResponse } from '#shared/wire/api/describe-groups.ts'
-import { heartbeatRequest, heartbeatResponse } from '#shared/wire/api/heartbeat.ts'
+import { heartbeatRequest, heartbeatResponse, type HeartbeatRequest } from '#shared/wire/api/heartbeat.ts'
 import { joinGroupRequest, joinGroupResponse, type JoinGroupRequest, type JoinGroupResponse } from '#shared/wire/api/join-group.ts'
 import { leaveGroupRequest, leaveGroupResponse, type LeaveGroupResponse } from '#shared/wire/api/leave-group.ts'
 import { listGroupsRequest, listGroupsResponse, type ListGroupsResponse } from '#shared/wire/api/list-groups.ts'
@@ -33,6 +32,20 @@ export type CallOptions = {
   readonly clientId?: string
   readonly signal?: AbortSignal
 }
+
+export type CommitCaller = {
+  readonly groupId?: string
+  readonly memberId?: string
+  readonly groupInstanceId?: string | null
+  readonly generationId?: number
+  readonly metadata?: string
+  readonly topicId?: string
+  readonly partition?: number
+  readonly clientVersion?: number
+}
+
+type TopicsAsked = 'all' | readonly { readonly topicId: string; readonly partitionIndexes: readonly number[] }[]
+type FetchedGroup = OffsetFetchResponse['groups'][number]
 
 const API_KEYS = new Map<Message<unknown>, number>([
   [offsetCommitRequest, 8], [offsetFetchRequest, 9], [joinGroupRequest, 11], [heartbeatRequest, 12], [leaveGroupRequest, 13],
@@ -129,9 +142,13 @@ export class GroupBench {
     return { memberId, generationId }
   }
 
-  async heartbeat(memberId: string, generationId: number, groupInstanceId: string | null = null): Promise<number> {
-    const request = { groupId: 'g', generationId, memberId, groupInstanceId }
-    return (await this.now(this.call({ request: heartbeatRequest, response: heartbeatResponse }, request))).errorCode
+  heartbeat(memberId: string, generationId: number, groupInstanceId: string | null = null): Promise<number> {
+    return this.now(this.beat({ groupId: 'g', generationId, memberId, groupInstanceId }))
+  }
+
+  /** As `heartbeat`, in its own time; so are `commitOne` and `fetchOne`. */
+  async beat(request: HeartbeatRequest): Promise<number> {
+    return (await this.call({ request: heartbeatRequest, response: heartbeatResponse }, request)).errorCode
   }
 
   leave(
@@ -142,25 +159,31 @@ export class GroupBench {
   }
 
   /** Commits one offset; returns its error code. */
-  async commit(
-    offset: number,
-    caller: { readonly groupId?: string; readonly memberId?: string; readonly generationId?: number; readonly metadata?: string
-      readonly topicId?: string; readonly partition?: number; readonly clientVersion?: number } = {}
-  ): Promise<number> {
-    const { groupId = 'g', memberId = '', generationId = -1, metadata = '', topicId = TOPIC, partition = 0, clientVersion = 10 } = caller
+  commit(offset: number, caller: CommitCaller = {}): Promise<number> {
+    return this.now(this.commitOne(offset, caller))
+  }
+
+  async commitOne(offset: number, caller: CommitCaller): Promise<number> {
+    const {
+      groupId = 'g', memberId = '', groupInstanceId = null, generationId = -1, metadata = '', topicId = TOPIC, partition = 0, clientVersion = 10
+    } = caller
     const partitions = [{ partitionIndex: partition, committedOffset: offset, committedLeaderEpoch: -1, committedMetadata: metadata }]
-    const response = await this.now(this.call({ request: offsetCommitRequest, response: offsetCommitResponse }, {
-      groupId, generationIdOrMemberEpoch: generationId, memberId, groupInstanceId: null, retentionTimeMs: -1,
+    const response = await this.call({ request: offsetCommitRequest, response: offsetCommitResponse }, {
+      groupId, generationIdOrMemberEpoch: generationId, memberId, groupInstanceId, retentionTimeMs: -1,
       topics: [{ name: '', topicId, partitions }]
-    }, { clientVersion }))
+    }, { clientVersion })
     return response.topics[0]!.partitions[0]!.errorCode
   }
 
-  async fetch(groupId: string, topics: 'all' | readonly { readonly topicId: string; readonly partitionIndexes: readonly number[] }[]): Promise<OffsetFetchResponse['groups'][number]> {
+  fetch(groupId: string, topics: TopicsAsked): Promise<FetchedGroup> {
+    return this.now(this.fetchOne(groupId, topics))
+  }
+
+  async fetchOne(groupId: string, topics: TopicsAsked): Promise<FetchedGroup> {
     const asked = topics === 'all' ? null : topics.map((topic) => ({ ...topic, name: '' }))
-    const response = await this.now(this.call({ request: offsetFetchRequest, response: offsetFetchResponse }, {
+    const response = await this.call({ request: offsetFetchRequest, response: offsetFetchResponse }, {
       groupId: '', topics: null, groups: [{ groupId, memberId: null, memberEpoch: -1, topics: asked }], requireStable: true
-    }))
+    })
     return response.groups[0]!
   }
 
@@ -210,5 +233,3 @@ const noTransport: Transport = {
   serve() {},
   close() {}
 }
-
-assert.notEqual(TOPIC, UUID_ZERO)
