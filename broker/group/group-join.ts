@@ -71,7 +71,7 @@ function repeatJoin(group: Group, member: Member, requestId: string, step: Group
 function hasRoom(group: Group, known: Member | undefined): boolean {
   const { groupSizeMax } = group.limits
   if (group.phase === 'Empty') return true
-  if (group.phase === 'PreparingRebalance') return (known !== undefined && known.joinRequestId !== null) || group.joiningCount < groupSizeMax
+  if (group.phase === 'PreparingRebalance') return (known?.joinRequestId ?? null) !== null || group.joiningCount < groupSizeMax
   return known !== undefined || group.members.size < groupSizeMax
 }
 

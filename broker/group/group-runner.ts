@@ -257,7 +257,7 @@ export class GroupRunner {
     const { groupCommitBytesMax } = this.#parts.settings
     const { byteLength } = entry.body
     if (this.#commitBytes > 0 && this.#commitBytes + byteLength > groupCommitBytesMax)
-      throw new ZonewiseError('OVERLOADED', 'too many offset commits wait for the journal', { shard: this.leader.shard, groupCommitBytesMax })
+      throw new ZonewiseError('OVERLOADED', 'too many offset commits wait for the journal', { groupCommitBytesMax })
     this.#commitBytes += byteLength
     try {
       await this.leader.append([entry])

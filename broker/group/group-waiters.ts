@@ -9,7 +9,10 @@ type Waiter = { readonly settled: PromiseWithResolvers<unknown>; callers: number
 export class GroupWaiters<Answer> {
   readonly #waiters = new Map<string, Waiter>()
 
-  /** Waits for `answer(key)`. `onGone` is called if no caller is left to hear it. @throws ZonewiseError RPC_UNAVAILABLE: the caller gave up */
+  /**
+   * Waits for `answer(key)`. `onGone` is called if no caller is left to hear it.
+   * @throws ZonewiseError RPC_UNAVAILABLE: the caller gave up
+   */
   wait(key: string, signal: AbortSignal, onGone: () => void): Promise<Answer> {
     let waiter = this.#waiters.get(key)
     if (waiter === undefined) this.#waiters.set(key, (waiter = { settled: Promise.withResolvers(), callers: 0 }))
