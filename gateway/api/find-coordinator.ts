@@ -26,9 +26,13 @@ export const handleFindCoordinator: Handler<FindCoordinatorRequest, FindCoordina
 }
 
 function find(context: RequestContext, view: ZoneView, keyType: number, key: string): Found {
+  if (keyType === KEY_TYPE_TRANSACTION) {
+    // The one code that makes every client give up at once: librdkafka asks for ever on most others.
+    const errorCode = KAFKA_ERROR.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    return { key, ...NOWHERE, errorCode, errorMessage: 'transactions are not supported' }
+  }
   if (keyType !== KEY_TYPE_GROUP) {
-    const what = keyType === KEY_TYPE_TRANSACTION ? 'transactions are not supported' : 'there is no such type of coordinator'
-    return { key, ...NOWHERE, errorCode: KAFKA_ERROR.INVALID_REQUEST, errorMessage: what }
+    return { key, ...NOWHERE, errorCode: KAFKA_ERROR.INVALID_REQUEST, errorMessage: 'there is no such type of coordinator' }
   }
   if (!authorize(context, 'describe', { type: 'group', name: key })) {
     return { key, ...NOWHERE, errorCode: KAFKA_ERROR.GROUP_AUTHORIZATION_FAILED, errorMessage: 'not authorized' }

@@ -48,7 +48,9 @@ function missingCode(byId: boolean, fresh: boolean): number {
 
 function forwardable(asked: TopicAsked, topic: TopicInfo | null): TopicAsked[] {
   if (topic === null) return []
-  const partitions = asked.partitions.filter(({ partitionIndex }) => partitionIndex >= 0 && partitionIndex < topic.partitionCount)
+  const partitions = asked.partitions
+    .filter(({ partitionIndex }) => partitionIndex >= 0 && partitionIndex < topic.partitionCount)
+    .map((each) => ({ ...each, committedMetadata: each.committedMetadata ?? '' })) // as Kafka keeps it
   return partitions.length === 0 ? [] : [{ name: topic.name, topicId: topic.topicId, partitions }]
 }
 

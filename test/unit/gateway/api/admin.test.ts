@@ -129,7 +129,8 @@ test('init-producer-id: ids differ, one block serves many, transactional ids are
   assert.ok(answers.every(([errorCode]) => errorCode === 0))
   assert.equal(new Set(answers.map(([, producerId]) => producerId)).size, 15)
   assert.equal(transport.calls.length, 2)
-  assert.deepEqual(await init('tx'), [KAFKA_ERROR.INVALID_REQUEST, -1])
+  assert.deepEqual(await init('tx'), [KAFKA_ERROR.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, -1])
+  assert.deepEqual(await init(''), [KAFKA_ERROR.INVALID_REQUEST, -1])
 })
 
 test('init-producer-id: without the catalog clients ask again', async () => {

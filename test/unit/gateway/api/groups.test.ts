@@ -235,5 +235,5 @@ test('find-coordinator: the ring picks a gateway of the zone; transactions are r
   const batched = await ask(twin, API.findCoordinator, handleFindCoordinator, 4, { keyType: 0, coordinatorKeys: ['g', 'h'] })
   assert.deepEqual(batched.coordinators.map(({ key, errorCode }) => [key, errorCode]), [['g', 0], ['h', 0]])
   const transactional = await ask(twin, API.findCoordinator, handleFindCoordinator, 4, { keyType: 1, coordinatorKeys: ['t'] })
-  assert.equal(transactional.coordinators[0]!.errorCode, KAFKA_ERROR.INVALID_REQUEST)
+  assert.equal(transactional.coordinators[0]!.errorCode, KAFKA_ERROR.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
 })
