@@ -159,7 +159,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   #begin(frame: Buffer): void {
     let parsed: ParsedRequest
     try {
-      parsed = parseRequest(frame, this.#host.table)
+      parsed = parseRequest(frame, this.#host.table, this.#host.services.settings.requestPartitionsMax)
     } catch (error) {
       this.#release(frame.length)
       if (!(error instanceof ZonewiseError)) throw error

@@ -15,6 +15,7 @@ export type ParsedRequest = {
 }
 
 const REQUEST_HEADER_BYTES_MIN = 8
+const ELEMENTS_PER_PARTITION = 2 // of arrays: itself, and at most a topic around it
 
 /** The API key of a frame, or -1 if it is too short: decides whether the request may join those in work. */
 export function peekApiKey(frame: Buffer): number {
@@ -23,10 +24,11 @@ export function peekApiKey(frame: Buffer): number {
 
 /**
  * Reads one request. An ApiVersions too new for us is not read on: it is answered in version 0, with error 35 and our
- * range (PROTOCOL 3). @throws ZonewiseError FRAME_INVALID for anything else that we do not serve or cannot read: Kafka
+ * range (PROTOCOL 3). A request that names more than `partitionsMax` could hold is given up before it fills the memory.
+ * @throws ZonewiseError FRAME_INVALID for anything else that we do not serve or cannot read: Kafka
  * has no error body for it, the connection is closed (PROTOCOL 4).
  */
-export function parseRequest(frame: Buffer, table: ServedTable): ParsedRequest {
+export function parseRequest(frame: Buffer, table: ServedTable, partitionsMax: number): ParsedRequest {
   const apiKey = peekApiKey(frame)
   const served = table.byKey[apiKey]
   if (served === undefined) throw new ZonewiseError('FRAME_INVALID', 'request of an unknown api', { apiKey })
@@ -37,7 +39,7 @@ export function parseRequest(frame: Buffer, table: ServedTable): ParsedRequest {
   if (askedVersion < served.versionMin || askedVersion > served.versionMax) {
     throw new ZonewiseError('FRAME_INVALID', 'request of an unknown version', { apiKey, version: askedVersion })
   }
-  const reader = new Reader(frame)
+  const reader = new Reader(frame, 0, frame.length, ELEMENTS_PER_PARTITION * partitionsMax)
   const { apiVersion: version, correlationId, clientId } = decodeRequestHeader(reader)
   const body = decodeRequestBody(served.api, version, reader)
   return { served, version, correlationId, clientId, body }

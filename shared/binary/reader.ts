@@ -17,14 +17,19 @@ export class Reader {
   readonly #view: DataView
   readonly #end: number // exclusive
   #at: number
+  #elementsLeft: number // of arrays, over the whole message
 
-  /** Reads `bytes` from `at` up to `end` (exclusive; the whole array unless given). */
-  constructor(bytes: Uint8Array, at = 0, end = bytes.length) {
+  /**
+   * Reads `bytes` from `at` up to `end` (exclusive; the whole array unless given). `elementsMax` bounds the elements of all
+   * arrays together: a small element becomes an object much larger than its bytes.
+   */
+  constructor(bytes: Uint8Array, at = 0, end = bytes.length, elementsMax = Infinity) {
     if (at < 0 || end > bytes.length || at > end) throw invalid('range outside the bytes', at)
     this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#at = at
     this.#end = end
+    this.#elementsLeft = elementsMax
   }
 
   /** Index of the next byte in the array given to the constructor. */
@@ -157,6 +162,8 @@ export class Reader {
     const count = flexible ? this.uvarint() - 1 : this.int32()
     if (count < -1) throw invalid('negative count', this.#at)
     if (count * elementBytesMin > this.remaining) throw invalid('count beyond the end', this.#at)
+    if (count > this.#elementsLeft) throw invalid('too many elements', this.#at)
+    if (count > 0) this.#elementsLeft -= count
     return count
   }
 

@@ -173,6 +173,16 @@ test('connection: what cannot be read or is not served closes it, with one line 
   assert.deepEqual(log.of('warn'), ['client connection closed'])
 })
 
+test('connection: a request with more partitions than may be named is given up while it is read', async () => {
+  const { network, port, begun, runtime } = await rig({ requestPartitionsMax: 100 })
+  const socket = network.dial(port)!
+  const topicData = Array.from({ length: 201 }, () => ({ name: '', partitionData: [] }))
+  socket.receive(bytesOf(API.produce, PRODUCE_VERSION, 1, { transactionalId: null, acks: 1, timeoutMs: 1_000, topicData }))
+  await runtime.settle()
+  assert.equal(socket.ended, true)
+  assert.equal(begun.length, 0)
+})
+
 test('connection: garbage behind requests ends it only when they are answered', async () => {
   const { network, port, begun, runtime } = await rig()
   const socket = network.dial(port)!
