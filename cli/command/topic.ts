@@ -69,8 +69,12 @@ function withAdmin<T>(args: Arguments, terminal: Terminal, work: (admin: Admin) 
   return connected(newKafkaClient(args, terminal).admin(), work)
 }
 
-/** Asking for one topic's metadata would create it: the list does not. @throws ZonewiseError TOPIC_MISSING */
+/** Asked by name, a gateway makes sure before it says that there is none. @throws ZonewiseError TOPIC_MISSING */
 export async function requireTopic(admin: Admin, topic: string): Promise<void> {
-  const topics = await admin.listTopics()
-  if (!topics.includes(topic)) throw new ZonewiseError('TOPIC_MISSING', 'there is no such topic', { topic })
+  try {
+    await admin.fetchTopicMetadata({ topics: [topic] })
+  } catch (error) {
+    if (!(error instanceof Error && 'type' in error && error.type === 'UNKNOWN_TOPIC_OR_PARTITION')) throw error
+    throw new ZonewiseError('TOPIC_MISSING', 'there is no such topic', { topic }, error)
+  }
 }

@@ -28,8 +28,9 @@ const http = (): string => `${server.endpoints.http.host}:${server.endpoints.htt
 
 test('zonewise: a topic is created in one zone and known in all', async () => {
   await run(0, ['topic', 'create', 'bytes', '--partitions', '1', '--config', 'retention.ms=86400000'])
-  for (const zone of [0, 1, 2]) assert.match((await run(zone, ['topic', 'list'])).toString(), /^bytes$/m)
-  const description = (await run(2, ['topic', 'describe', 'bytes'])).toString()
+  const descriptions = await Promise.all([0, 1, 2].map((zone) => run(zone, ['topic', 'describe', 'bytes'])))
+  const description = descriptions[2]!.toString()
+  assert.match((await run(0, ['topic', 'list'])).toString(), /^bytes$/m)
   assert.match(description, /bytes: 1 partition/)
   assert.match(description, /retention\.ms=86400000/)
   const again = await zonewise(['topic', 'create', 'bytes', '--bootstrap-server', server.bootstrap(1)])
@@ -90,4 +91,13 @@ test('zonewise: everything acknowledged is still there after kill -9', async () 
   server = await startServer(folder)
   const out = await run(1, ['consume', 'bytes', '--from-beginning', '--exit-at-end'])
   assert.deepEqual(out, Buffer.concat([INPUT, Buffer.from('more\nlast\n')]))
+})
+
+test('zonewise: a deleted topic is gone, and commands about it say so', async () => {
+  await run(0, ['topic', 'delete', 'keyed'])
+  for (const args of [['topic', 'describe'], ['topic', 'delete'], ['consume']]) {
+    const ran = await zonewise([...args, 'keyed', '--bootstrap-server', server.bootstrap(0)])
+    assert.equal(ran.code, 1)
+    assert.match(ran.stderr, /^zonewise: there is no such topic \(topic keyed\)/, args.join(' '))
+  }
 })

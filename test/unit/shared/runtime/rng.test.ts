@@ -12,7 +12,7 @@ test('rng: the same seed gives the same draws, for ever', () => {
 
 test('rng: draws are in range and spread', () => {
   const rng = new Rng(7)
-  const counts = new Array<number>(10).fill(0)
+  const counts: number[] = Array.from({ length: 10 }, () => 0)
   for (let i = 0; i < 10_000; i++) counts[rng.below(10)]! += 1
   for (const count of counts) assert(count > 850 && count < 1_150, String(count))
   assert.match(rng.uuid(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
