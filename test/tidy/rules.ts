@@ -55,8 +55,10 @@ export const ALL_BANS: readonly Ban[] = [
   { pattern: /@ts-ignore|@ts-nocheck/, instead: 'correct the type' }
 ]
 
-/** What we write to is 120; what stops a commit is this. */
-export const LINE_COLUMNS_MAX = 140
+/** What we write to; longer lines are counted. */
+export const LINE_COLUMNS_GOAL = 120
+/** What stops a commit. */
+export const LINE_COLUMNS_MAX = 200
 export const FILE_LINES_MAX = 350
 
 /** Lines that only data makes long: a row of settings, an error, a command's flag, a table of a message. */
