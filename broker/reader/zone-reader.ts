@@ -39,7 +39,8 @@ export class ZoneReader {
         return { response: { errorCode: 0 }, payload: await cache.read(key, ranges) }
       } catch (error) {
         if (!(error instanceof ZonewiseError)) throw error
-        if (error.code !== 'OVERLOADED') log.error('chunk cannot be read', { key, reason: explain(error) })
+        if (error.code === 'STORE_UNAVAILABLE') log.warn('chunk not read', { key, reason: explain(error) }) // it is asked for again
+        else if (error.code !== 'OVERLOADED') log.error('chunk cannot be read', { key, reason: explain(error) })
         return { response: { errorCode: error.kafkaCode }, payload: [] }
       }
     })

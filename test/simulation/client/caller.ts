@@ -1,0 +1,102 @@
+/** What all simulated clients share: where the gateways are, a connection that comes back, waiting, retrying. */
+import type { Network } from '#shared/runtime/network.ts'
+import { sleep, type Timer } from '#shared/runtime/runtime.ts'
+import type { Rng } from '#shared/runtime/rng.ts'
+import type { Api } from '#shared/wire/api-registry.ts'
+import { isKafkaErrorRetriable, KAFKA_ERROR, kafkaErrorName } from '#shared/wire/error-codes.ts'
+import type { History } from '../check/history.ts'
+import { Connection, ConnectionLost, type Address } from './connection.ts'
+
+export type ClientParts = {
+  readonly name: string
+  readonly zone: string
+  readonly network: Network
+  readonly timer: Timer
+  readonly nowMs: () => number
+  readonly rng: Rng
+  readonly history: History
+  /** Gateways by zone; those of dead nodes too. */
+  readonly gateways: readonly { readonly zone: string; readonly address: Address }[]
+  readonly topics: readonly { readonly name: string; readonly partitionCount: number }[]
+}
+
+const CONNECT_MS = 1_000
+const RETRY_MS = 150
+const ABROAD_PER_MILLE = 60 // connections to another zone's gateway though the own zone has one
+
+/** Retriable for clients, and still never right here: nothing damages batches. */
+const NEVER = new Set<number>([KAFKA_ERROR.CORRUPT_MESSAGE])
+
+export class Caller {
+  readonly parts: ClientParts
+  #connection: Connection | null = null
+  #connecting: Promise<Connection> | null = null
+  #failures = 0
+
+  constructor(parts: ClientParts) {
+    this.parts = parts
+  }
+
+  /** The connection, opened if there is none. @throws ConnectionLost */
+  async connection(): Promise<Connection> {
+    if (this.#connection !== null && !this.#connection.lost) return this.#connection
+    return (this.#connecting ??= this.#connect().finally(() => { this.#connecting = null }))
+  }
+
+  /** @throws ConnectionLost */
+  async call<Request, Response>(api: Api<Request, Response>, version: number, body: Request, timeoutMs: number): Promise<Response> {
+    return (await this.connection()).call(api, version, body, timeoutMs)
+  }
+
+  /** Repeats `attempt` until it returns something; null, or a lost connection, means once more after a while. */
+  async until<T>(attempt: () => Promise<T | null>, goOn: () => boolean = () => true): Promise<T | null> {
+    while (goOn()) {
+      const result = await attempt().catch((error: unknown) => {
+        if (error instanceof ConnectionLost) return null
+        throw error
+      })
+      if (result !== null) return result
+      await this.pause(RETRY_MS)
+    }
+    return null
+  }
+
+  /** Sleeps up to `ms`. */
+  pause(ms: number): Promise<void> {
+    return sleep(this.parts.timer, this.parts.rng.below(ms) + 1)
+  }
+
+  /** Whether an error code means "again"; a code that may never be said here goes into the history. */
+  again(code: number, asked: string): boolean {
+    if (isKafkaErrorRetriable(code) && !NEVER.has(code)) return true
+    const { name, history } = this.parts
+    history.violation('clients get answers they can use', `${name} was told ${kafkaErrorName(code) ?? code} for ${asked}`)
+    return false
+  }
+
+  disconnect(): void {
+    this.#connection?.close()
+    this.#connection = null
+  }
+
+  async #connect(): Promise<Connection> {
+    const { name, network, timer, history } = this.parts
+    const connection = new Connection(timer, name, (what) => history.violation('answers come in order', `${name}: ${what}`))
+    try {
+      await connection.open(network, this.#pick(), CONNECT_MS)
+    } catch (error) {
+      this.#failures += 1
+      throw error
+    }
+    this.#failures = 0
+    this.#connection = connection
+    return connection
+  }
+
+  #pick(): Address {
+    const { gateways, zone, rng } = this.parts
+    const own = gateways.filter((gateway) => gateway.zone === zone)
+    const anywhere = own.length === 0 || this.#failures > 2 || rng.below(1_000) < ABROAD_PER_MILLE
+    return rng.pick(anywhere ? gateways : own).address
+  }
+}
