@@ -5,7 +5,7 @@ import { type Arguments, splitHostPort } from './arguments.ts'
 import type { Terminal } from './command.ts'
 
 const BOOTSTRAP_DEFAULT = '127.0.0.1:19092'
-const RETRY = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8 }
+const RETRY = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5 }
 
 /** @throws ZonewiseError SETTING_INVALID */
 export function newKafkaClient(args: Arguments, terminal: Terminal): Kafka {

@@ -9,6 +9,7 @@ import { brokerSettings } from '#broker/config.ts'
 import { gatewaySettings } from '#gateway/config.ts'
 import { nodeSettings, type NodeSettings } from '../config.ts'
 import { serveHttp } from '../http/http-server.ts'
+import { exposeLedger, exposeProcess } from '../metrics.ts'
 import { startEmbedded } from '../node/embedded.ts'
 import type { Running } from '../node/types.ts'
 import { newNodeNetwork } from '../platform/node-network.ts'
@@ -50,18 +51,21 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   if (unknown.length > 0) log.warn('environment variables that are no settings are ignored', { names: unknown })
   const startedMs = nodeRuntime.clock.monotonicMs()
   const http = await serveHttp({ ...httpAddress, runtime: nodeRuntime })
+  const metrics = new Metrics()
   let running: Running
   try {
     running = await startEmbedded({
       data: settings.data, store: settings.store === '' ? undefined : settings.store,
       journal: settings.journal === '' ? undefined : settings.journal, listeners, shards: settings.shards,
-      ...parts, runtime: nodeRuntime, network: newNodeNetwork(), log, metrics: new Metrics(),
-      onFatal: (error) => { log.error('nothing can be made durable any more: ending', { reason: explain(error) }); log.flush(); terminal.exit(EXIT.failed) }
+      ...parts, runtime: nodeRuntime, network: newNodeNetwork(), log, metrics,
+      onFatal: endOnFatal(terminal, log)
     })
   } catch (error) {
     await http.close()
     throw error
   }
+  exposeLedger(metrics, () => running.ledger())
+  exposeProcess(metrics)
   http.attach(running)
   let code: number
   try {
@@ -116,6 +120,15 @@ function endOnBug(terminal: Terminal, log: Log): void {
     log.flush()
     terminal.exit(EXIT.failed)
   })
+}
+
+/** What cannot be made durable any more is not acknowledged either: another life has to recover it. */
+function endOnFatal(terminal: Terminal, log: Log): (error: unknown) => void {
+  return (error) => {
+    log.error('nothing can be made durable any more: ending', { reason: explain(error) })
+    log.flush()
+    terminal.exit(EXIT.failed)
+  }
 }
 
 /** @returns false when a signal came first. */
