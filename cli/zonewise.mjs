@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const NODE_MAJOR_MIN = 26
+const FILE_THREADS = '16' // chunks that are written and synced must not hold up the journal's sync
 const here = dirname(fileURLToPath(import.meta.url))
 
 /** The Node 26 that npm installed with Zonewise: beside it in a checkout, or hoisted above it in another project. */
@@ -42,6 +43,7 @@ function runOnInstalledNode() {
 if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
   runOnInstalledNode()
 } else {
+  process.env.UV_THREADPOOL_SIZE ??= FILE_THREADS // read once, at the first file call that is not synchronous
   if (process.env.ZONEWISE_NODE_CHOSEN === '1') {
     delete process.env.ZONEWISE_NODE_CHOSEN // ZONEWISE_ variables are settings from here on
     process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))

@@ -1,0 +1,36 @@
+/**
+ * `npm run bench`: loads a real server over real sockets and prints what it did, beside goals and bare ceilings.
+ * `npm run bench -- produce latency` selects, `--full` takes the long forms; figures also go to `bench-results/`.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { produceScenario } from './scenario/produce.ts'
+import type { Figure, Scenario } from './scenario/scenario.ts'
+
+const SCENARIOS: readonly Scenario[] = [produceScenario]
+const results = fileURLToPath(new URL('../../bench-results/', import.meta.url))
+
+const full = process.argv.includes('--full')
+const wanted = process.argv.slice(2).filter((word) => !word.startsWith('--'))
+const chosen = SCENARIOS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
+if (chosen.length === 0) {
+  process.stderr.write(`no such scenario; there are ${SCENARIOS.map(({ name }) => name).join(', ')}\n`)
+  process.exit(1)
+}
+
+const all: { scenario: string; doc: string; figures: readonly Figure[] }[] = []
+for (const { name, doc, run } of chosen) {
+  process.stdout.write(`\n${name}: ${doc}\n`)
+  const figures = await run({ full })
+  for (const { what, measured, goal, met, load } of figures) {
+    const verdict = met === null ? '' : met ? 'met' : 'MISSED'
+    process.stdout.write(`  ${what.padEnd(44)} ${measured.padStart(14)}  ${goal.padEnd(12)} ${verdict.padEnd(6)} load ${load}\n`)
+  }
+  all.push({ scenario: name, doc, figures })
+}
+mkdirSync(results, { recursive: true })
+const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? '', node: process.version, platform: process.platform }
+const at = new Date().toISOString()
+writeFileSync(`${results}${at.replaceAll(':', '-')}.json`, `${JSON.stringify({ at, full, machine, scenarios: all }, null, 2)}\n`)
+process.exit(0)

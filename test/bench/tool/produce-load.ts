@@ -1,0 +1,80 @@
+/** Producers that keep requests in flight, or send at a rate, and what was acknowledged. */
+import { kafkaErrorName } from '#shared/wire/error-codes.ts'
+import type { RawClient } from './raw-client.ts'
+
+const TURN_MS = 5
+const WAIT_MS_MAX = 30_000
+
+export type ProduceOptions = {
+  readonly clients: readonly RawClient[]
+  readonly frames: readonly Buffer[] // sent in turn by every client, beginning at its own number
+  readonly payloadBytes: number // of one frame
+  readonly inFlight: number // requests of one client
+  readonly seconds: number
+  readonly bytesPerSecond?: number // none: as fast as answers come
+  readonly onAck?: (frame: number, baseOffset: number) => void // of the first partition of a frame
+}
+
+export type ProduceResult = {
+  readonly seconds: number // until the last answer
+  readonly requests: number
+  readonly bytes: number
+  readonly errors: Readonly<Record<string, number>>
+  readonly latenciesMs: readonly number[] // ascending
+}
+
+export async function produce(options: ProduceOptions): Promise<ProduceResult> {
+  const { clients, frames, payloadBytes, inFlight, seconds, bytesPerSecond = Infinity, onAck } = options
+  const errors: Record<string, number> = {}
+  const latenciesMs: number[] = []
+  const next = clients.map((_, i) => i)
+  let requests = 0
+  let sent = 0
+  let lastMs = 0
+  const startMs = performance.now()
+  const endMs = startMs + seconds * 1_000
+  const allowed = (): number => bytesPerSecond === Infinity ? Infinity : (performance.now() - startMs) / 1_000 * bytesPerSecond / payloadBytes
+  const fill = (client: RawClient, i: number): void => {
+    while (client.inFlight < inFlight && sent < allowed() && performance.now() < endMs) {
+      const frame = next[i]! % frames.length
+      next[i]! += 1
+      sent += 1
+      const sentMs = performance.now()
+      client.send(frames[frame]!, (head) => {
+        lastMs = performance.now()
+        latenciesMs.push(lastMs - sentMs)
+        const { errorCode, baseOffset } = firstAnswer(head)
+        if (errorCode !== 0) errors[kafkaErrorName(errorCode)] = (errors[kafkaErrorName(errorCode)] ?? 0) + 1
+        else {
+          requests += 1
+          onAck?.(frame, baseOffset)
+        }
+        if (bytesPerSecond === Infinity) fill(client, i)
+      })
+    }
+  }
+  const fillAll = (): void => { clients.forEach(fill) }
+  fillAll()
+  const turn = setInterval(fillAll, TURN_MS)
+  await new Promise((resolve) => { setTimeout(resolve, seconds * 1_000) })
+  clearInterval(turn)
+  while (clients.some((client) => client.inFlight > 0)) {
+    if (performance.now() > endMs + WAIT_MS_MAX) throw new Error('answers are missing')
+    await new Promise((resolve) => { setTimeout(resolve, TURN_MS) })
+  }
+  latenciesMs.sort((a, b) => a - b)
+  return { seconds: (lastMs - startMs) / 1_000, requests, bytes: requests * payloadBytes, errors, latenciesMs }
+}
+
+/** Of a Produce answer, version 9: correlation id, tags, topics + 1, name, partitions + 1, index, error code, offset. */
+function firstAnswer(head: Buffer): { readonly errorCode: number; readonly baseOffset: number } {
+  let at = 4 + 1 + 1
+  at += head[at]! // a compact string's first byte is its length + 1
+  while (head[at]! >= 0x80) at += 1 // a count of partitions may take more than one byte
+  at += 1 + 4
+  return { errorCode: head.readInt16BE(at), baseOffset: Number(head.readBigInt64BE(at + 2)) }
+}
+
+export function percentile(ascending: readonly number[], share: number): number {
+  return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))] ?? NaN
+}

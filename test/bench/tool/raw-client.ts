@@ -1,0 +1,89 @@
+/**
+ * The cheapest Kafka client there can be: prebuilt frames out, answers told apart by their order only. Of each answer
+ * the first bytes are kept, the rest is counted: the load must not cost more than the server.
+ */
+import { connect, type Socket } from 'node:net'
+
+const SLAB_BYTES = 1024 * 1024
+const KEPT_BYTES = 16 * 1024
+const LENGTH_BYTES = 4
+
+/** `head` is valid during the call only: the first bytes of the answer after its length. */
+export type OnAnswer = (head: Buffer, bytes: number) => void
+export type Place = { readonly host: string; readonly port: number }
+
+const slab = Buffer.allocUnsafeSlow(SLAB_BYTES) // sockets are read one after the other
+
+export class RawClient {
+  readonly #socket: Socket
+  readonly #waiting: OnAnswer[] = []
+  #waitingHead = 0
+  readonly #kept = Buffer.allocUnsafeSlow(LENGTH_BYTES + KEPT_BYTES)
+  #at = 0 // of the answer under way, its length included
+  #closing = false
+
+  static open(place: Place): Promise<RawClient> {
+    return new Promise((resolve, reject) => {
+      const socket: Socket = connect({
+        ...place, noDelay: true,
+        onread: { buffer: slab, callback: (count, buffer) => { client.#read(buffer as Buffer, count); return true } }
+      })
+      socket.once('error', reject)
+      const client = new RawClient(socket)
+      socket.once('connect', () => { resolve(client) })
+    })
+  }
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('close', () => { if (!this.#closing) throw new Error('the server closed a connection of the load') })
+  }
+
+  get inFlight(): number {
+    return this.#waiting.length - this.#waitingHead
+  }
+
+  send(frame: Uint8Array, onAnswer: OnAnswer): void {
+    this.#waiting.push(onAnswer)
+    this.#socket.write(frame)
+  }
+
+  /** Sends a frame whose answer fits in what is kept. */
+  ask(frame: Uint8Array): Promise<Buffer> {
+    return new Promise((resolve) => {
+      this.send(frame, (head, bytes) => {
+        if (bytes > head.length) throw new Error(`an answer of ${bytes} bytes is not kept whole`)
+        resolve(Buffer.from(head))
+      })
+    })
+  }
+
+  /** Stops reading, for good: a client that hangs. */
+  freeze(): void {
+    this.#socket.pause()
+  }
+
+  close(): void {
+    this.#closing = true
+    this.#socket.destroy()
+  }
+
+  #read(bytes: Buffer, count: number): void {
+    for (let at = 0; at < count;) {
+      const length = this.#at < LENGTH_BYTES ? LENGTH_BYTES : LENGTH_BYTES + this.#kept.readInt32BE(0)
+      const taken = Math.min(count - at, length - this.#at)
+      if (this.#at < this.#kept.length) bytes.copy(this.#kept, this.#at, at, Math.min(at + taken, at + this.#kept.length - this.#at))
+      this.#at += taken
+      at += taken
+      if (this.#at <= LENGTH_BYTES || this.#at < LENGTH_BYTES + this.#kept.readInt32BE(0)) continue
+      const answerBytes = this.#at - LENGTH_BYTES
+      this.#at = 0
+      const onAnswer = this.#waiting[this.#waitingHead++]!
+      if (this.#waitingHead === 1_024) {
+        this.#waiting.splice(0, this.#waitingHead)
+        this.#waitingHead = 0
+      }
+      onAnswer(this.#kept.subarray(LENGTH_BYTES, LENGTH_BYTES + Math.min(answerBytes, KEPT_BYTES)), answerBytes)
+    }
+  }
+}
