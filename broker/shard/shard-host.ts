@@ -40,7 +40,7 @@ export type ShardHostParts = {
   readonly settings: ShardHostSettings
 }
 
-type Followed = { readonly view: Promise<ViewRunner>; ready: ViewRunner | null; fedMs: number; subscribed: boolean; snapshotting: boolean }
+type Followed = { readonly view: Promise<ViewRunner>; ready: ViewRunner | null; fedMs: number; subscribed: boolean; askingAgain: boolean; snapshotting: boolean }
 
 const TICK_MS = 1_000
 const RETRY_MS = 100
@@ -192,7 +192,7 @@ export class ShardHost implements ShardLeaders, ShardViews {
     if (known !== undefined) return known
     const followed: Followed = {
       view: this.#openView(shard).then((view) => { followed.ready = view; return view }),
-      ready: null, fedMs: this.#parts.runtime.clock.monotonicMs(), subscribed: false, snapshotting: false
+      ready: null, fedMs: this.#parts.runtime.clock.monotonicMs(), subscribed: false, askingAgain: false, snapshotting: false
     }
     this.#followed.set(shard, followed)
     // A view that could not be opened is forgotten, so that the next reader tries again.
@@ -218,9 +218,20 @@ export class ShardHost implements ShardLeaders, ShardViews {
       followed.subscribed = response.leader === 1
       followed.fedMs = this.#parts.runtime.clock.monotonicMs()
     } catch {
-      followed.subscribed = false // the leader is away: the tick reads the journal and asks again
+      followed.subscribed = false // the leader is away
     }
+    if (!followed.subscribed) this.#askAgain(shard, followed)
     await followed.ready.catchUp()
+  }
+
+  /** A leader that was just taking up the shard, as at a start, is asked again before the tick would. */
+  #askAgain(shard: number, followed: Followed): void {
+    if (followed.askingAgain) return
+    followed.askingAgain = true
+    this.#parts.runtime.timer.after(RETRY_MS, () => {
+      followed.askingAgain = false
+      if (this.#followed.get(shard) === followed) this.#background(this.#subscribe(shard, followed), shard)
+    })
   }
 
   #tickLater(): void {

@@ -1,5 +1,6 @@
 /** Files over node:fs: the callback API, because its promises cost several times more per call. */
 import fs from 'node:fs'
+import { dirname } from 'node:path'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { FileInfo, Files, FolderEntry, OpenFile } from '#shared/runtime/files.ts'
 
@@ -117,6 +118,14 @@ function openFile(path: string, flags: number, call: string): Promise<OpenFile |
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants
 
+/** Parents first. Node's own recursion never ends where a parent is there and refuses, as below /proc. */
+async function makeFolders(path: string): Promise<void> {
+  if (fs.existsSync(path)) return
+  const parent = dirname(path)
+  if (parent !== path) await makeFolders(parent)
+  await runUnless('EEXIST', 'mkdir', path, (done) => fs.mkdir(path, { mode: 0o750 }, done))
+}
+
 export const nodeFiles: Files = {
   open: (path, access) => openFile(path, access === 'read' ? O_RDONLY : O_RDWR, 'open'),
 
@@ -129,7 +138,7 @@ export const nodeFiles: Files = {
   link: (from, to) => runUnless('EEXIST', 'link', to, (done) => fs.link(from, to, done)),
   rename: (from, to) => run('rename', to, (done) => fs.rename(from, to, done)),
   remove: (path) => runUnless('ENOENT', 'unlink', path, (done) => fs.unlink(path, done)),
-  makeFolder: (path) => run('mkdir', path, (done) => fs.mkdir(path, { recursive: true, mode: 0o750 }, (error) => done(error))),
+  makeFolder: (path) => makeFolders(path),
 
   async syncFolder(path): Promise<void> {
     if (process.platform === 'win32') return // has no such call; NTFS journals its names
