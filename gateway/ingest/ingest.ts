@@ -15,6 +15,7 @@ import { sleep, type Cancel, type Runtime } from '#shared/runtime/runtime.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
+import { FrameArena } from '../listener/frame-arena.ts'
 import { writeChunk } from './chunk-writer.ts'
 import { CommitSender } from './commit-sender.ts'
 import { Deadlines } from './deadlines.ts'
@@ -48,6 +49,7 @@ type InFlight = { readonly chunk: SealedChunk; outcome: 'writing' | 'durable' | 
 
 export class Ingest {
   readonly source: Source
+  readonly arena = new FrameArena() // of the frames that batches come in: the listeners fill it
   readonly cache: LogCache
   readonly deadlines: Deadlines
   readonly #parts: IngestParts
@@ -65,7 +67,7 @@ export class Ingest {
     const { nodeId, nodeEpoch, runtime, settings } = parts
     this.#parts = parts
     this.source = { nodeId, nodeEpoch, nonce: randomHex(runtime.chance, 8), lane: LANE.region }
-    this.cache = new LogCache(this.source, settings.logCacheBytesMax)
+    this.cache = new LogCache(this.source, settings.logCacheBytesMax, (bytes) => { this.arena.release(bytes) })
     this.deadlines = new Deadlines(runtime)
   }
 
@@ -83,6 +85,7 @@ export class Ingest {
     if (this.#ended !== null) return KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
     if (this.#bytes > 0 && this.#bytes + length > this.#parts.settings.ingestBytesMax) return KAFKA_ERROR.REQUEST_TIMED_OUT
     this.#bytes += length
+    this.arena.retain(batch.bytes) // until the log cache lets go of it; whatever fails is left to the collector
     if (this.#open === null) this.#openChunk()
     this.#open?.add(batch)
     if ((this.#open?.bytes ?? 0) >= this.#parts.settings.chunkBytesMax) this.#sealIfDue()

@@ -1,21 +1,24 @@
 /**
  * The chunks that this gateway wrote last, by reference: readers of its zone get them without the store. Bounded by
- * bytes, oldest out first. Buffers may be changed by the header patch only.
+ * bytes, oldest out first. Buffers may be changed by the header patch only. What was given to a reader may still be on
+ * its way to a socket when it falls out: only what nobody ever asked for is released.
  */
 import { sourceName, type ChunkRef, type Source } from '#shared/object/chunk-ref.ts'
 import type { SealedChunk } from './open-chunk.ts'
 
-type Cached = { readonly positions: Float64Array; readonly payload: readonly Uint8Array[]; readonly bytes: number }
+type Cached = { readonly positions: Float64Array; readonly payload: readonly Uint8Array[]; readonly bytes: number; lent: boolean }
 
 export class LogCache {
   readonly #source: string
   readonly #bytesMax: number
   readonly #chunks = new Map<number, Cached>() // by chunkSeq, in order of arrival
+  readonly #release: (bytes: Uint8Array) => void
   #bytes = 0
 
-  constructor(source: Source, bytesMax: number) {
+  constructor(source: Source, bytesMax: number, release: (bytes: Uint8Array) => void = () => {}) {
     this.#source = sourceName(source)
     this.#bytesMax = bytesMax
+    this.#release = release
   }
 
   get bytes(): number {
@@ -26,12 +29,13 @@ export class LogCache {
     const positions = new Float64Array(chunk.payload.length)
     let position = 0
     chunk.payload.forEach((bytes, i) => { positions[i] = position; position += bytes.byteLength })
-    this.#chunks.set(chunk.ref.chunkSeq, { positions, payload: chunk.payload, bytes: position })
+    this.#chunks.set(chunk.ref.chunkSeq, { positions, payload: chunk.payload, bytes: position, lent: false })
     this.#bytes += position
     for (const [chunkSeq, cached] of this.#chunks) {
       if (this.#bytes <= this.#bytesMax) break
       this.#chunks.delete(chunkSeq)
       this.#bytes -= cached.bytes
+      if (!cached.lent) cached.payload.forEach(this.#release)
     }
   }
 
@@ -39,6 +43,7 @@ export class LogCache {
   find(ref: ChunkRef, start: number, end: number): readonly Uint8Array[] | null {
     const cached = this.#chunks.get(ref.chunkSeq)
     if (cached === undefined || sourceName(ref.source) !== this.#source) return null
+    cached.lent = true
     const first = lowerBound(cached.positions, start)
     const last = lowerBound(cached.positions, end)
     return cached.payload.slice(first, last)

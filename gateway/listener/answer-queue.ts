@@ -6,7 +6,7 @@ import type { LedgerCell } from '#shared/ledger/ledger.ts'
 import type { ApiMetrics } from '../metrics.ts'
 
 export type Answer = {
-  readonly frameBytes: number // of its request, held until it is answered
+  readonly frame: Buffer // its request, held until it is answered
   readonly pipelined: boolean
   readonly outCell: LedgerCell
   readonly startedMs: number

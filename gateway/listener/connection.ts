@@ -175,7 +175,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     const metrics = this.#host.metrics.ofApi(api.name)
     metrics.requests.add(1)
     const answer: Answer = {
-      frameBytes: frame.length, pipelined, outCell: sent, startedMs: this.#nowMs(), metrics, ready: false, chunks: null, failed: false
+      frame, pipelined, outCell: sent, startedMs: this.#nowMs(), metrics, ready: false, chunks: null, failed: false
     }
     this.#answers.push(answer)
     try {
@@ -219,7 +219,8 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   }
 
   #take(answer: Answer): void {
-    this.#release(answer.frameBytes)
+    this.#release(answer.frame.length)
+    if (answer.pipelined) this.#host.arena.release(answer.frame) // a handler that waits no more reads no more
     if (answer.failed) this.#muted = true
     if (answer.chunks === null || this.#muted || this.#closed) return
     let bytes = 0

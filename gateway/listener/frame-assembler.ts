@@ -8,9 +8,10 @@ import type { FrameArena } from './frame-arena.ts'
 const LENGTH_BYTES = 4
 const ROOM_BYTES_MIN = 4_096
 const GROWTH = 4
+const API_KEY_BYTES = 2 // at the start of a frame; Produce is 0
 
 export type FrameSink = {
-  /** One frame without its length; the sink owns it. */
+  /** One frame without its length; the sink owns it, and one hold of it where it is lent. */
   frame(frame: Buffer): void
 }
 
@@ -46,7 +47,7 @@ export class FrameAssembler {
       }
       at = this.#readLength(bytes, at)
       if (this.#length < 0) continue // bytes of it are missing, or it was refused
-      if (bytes.length - at < this.#length) this.#room = this.#roomFor(bytes.length - at)
+      if (bytes.length - at < this.#length) this.#room = this.#roomFor(bytes.length - at, isProduce(bytes, at))
       else at = this.#whole(bytes, at)
     }
     return !this.#refused
@@ -69,7 +70,7 @@ export class FrameAssembler {
 
   #whole(bytes: Uint8Array, at: number): number {
     const end = at + this.#length
-    const frame = this.#arena.take(this.#length)
+    const frame = isProduce(bytes, at) ? this.#arena.lend(this.#length) : this.#arena.take(this.#length)
     frame.set(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end))
     this.#length = -1
     this.#sink.frame(frame)
@@ -79,7 +80,7 @@ export class FrameAssembler {
   #fill(bytes: Uint8Array, at: number): number {
     const count = Math.min(bytes.length - at, this.#length - this.#filled)
     if (this.#filled + count > this.#room!.length) {
-      const grown = this.#roomFor(this.#filled + count)
+      const grown = this.#roomFor(this.#filled + count, isProduce(this.#room!.subarray(0, this.#filled), 0))
       grown.set(this.#room!.subarray(0, this.#filled))
       this.#room = grown
     }
@@ -95,8 +96,14 @@ export class FrameAssembler {
     return at + count
   }
 
-  #roomFor(arrivedBytes: number): Buffer {
+  #roomFor(arrivedBytes: number, lent: boolean): Buffer {
     const bytes = Math.min(this.#length, Math.max(ROOM_BYTES_MIN, GROWTH * arrivedBytes))
-    return bytes === this.#length ? this.#arena.take(bytes) : Buffer.allocUnsafeSlow(bytes)
+    if (bytes < this.#length) return Buffer.allocUnsafeSlow(bytes)
+    return lent ? this.#arena.lend(bytes) : this.#arena.take(bytes)
   }
+}
+
+/** Whether the frame that begins at `at` is known to be a Produce request: only those are big, many and released. */
+function isProduce(bytes: Uint8Array, at: number): boolean {
+  return bytes.length - at >= API_KEY_BYTES && bytes[at] === 0 && bytes[at + 1] === 0
 }

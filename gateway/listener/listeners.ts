@@ -7,7 +7,7 @@ import type { ServedTable } from '../api/served-table.ts'
 import { ListenerMetrics } from '../metrics.ts'
 import { Client } from './client.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
-import { FrameArena } from './frame-arena.ts'
+import type { FrameArena } from './frame-arena.ts'
 import { LimitedLog } from './limited-log.ts'
 import { NodeBytes } from './node-bytes.ts'
 
@@ -19,7 +19,7 @@ const CLOSED_AT_ONCE: SocketHandlers = { data() {}, drain() {}, closed() {} }
 export class Listeners implements ConnectionHost {
   readonly services: GatewayServices
   readonly table: ServedTable
-  readonly arena = new FrameArena()
+  readonly arena: FrameArena
   readonly bytes: NodeBytes
   readonly refusals: LimitedLog
   readonly metrics: ListenerMetrics
@@ -34,6 +34,7 @@ export class Listeners implements ConnectionHost {
   constructor(services: GatewayServices, table: ServedTable, network: Network) {
     this.services = services
     this.table = table
+    this.arena = services.ingest.arena
     this.#network = network
     this.metrics = new ListenerMetrics(services.metrics, services.zone)
     this.bytes = new NodeBytes(services.settings.inFlightBytesMax, this.metrics.requestBytes)

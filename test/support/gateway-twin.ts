@@ -3,6 +3,7 @@ import { gatewaySettings, type GatewaySettings } from '#gateway/config.ts'
 import type { GatewayServices, RequestContext } from '#gateway/api/handler.ts'
 import { ProducerIds } from '#gateway/api/producer-ids.ts'
 import { observedThroughListener } from '#gateway/zone/client-zone.ts'
+import { FrameArena } from '#gateway/listener/frame-arena.ts'
 import type { CatalogReader, TopicInfo } from '#shared/cluster/catalog-reader.ts'
 import type { ClusterSnapshot, ListenerInfo, NodeInfo } from '#shared/cluster/membership.ts'
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
@@ -122,7 +123,7 @@ export type Twin = {
   readonly ledger: Ledger
 }
 
-/** Node 1 in az1. Handlers of data are not served: there is no ingest and no fetcher. */
+/** Node 1 in az1. Handlers of data are not served: there is no fetcher, and of the ingest only the memory of frames. */
 export function gatewayTwin(settings: Partial<GatewaySettings> = {}): Twin {
   const runtime = new ManualRuntime()
   const catalog = new CatalogTwin()
@@ -133,7 +134,7 @@ export function gatewayTwin(settings: Partial<GatewaySettings> = {}): Twin {
   const caller = { membership, transport, log, settings: { ...gatewaySettings.defaults(), ...settings } }
   const services = {
     nodeId: 1, nodeEpoch: 7, zone: 'az1', clusterId: CLUSTER_ID, runtime, ledger, metrics: new Metrics(), catalog,
-    producerIds: new ProducerIds(caller), ...caller
+    producerIds: new ProducerIds(caller), ingest: { arena: new FrameArena() }, ...caller
   }
   return { services: services as unknown as GatewayServices, runtime, catalog, transport, membership, log, ledger }
 }

@@ -44,7 +44,8 @@ export async function produce(options: ProduceOptions): Promise<ProduceResult> {
         lastMs = performance.now()
         latenciesMs.push(lastMs - sentMs)
         const { errorCode, baseOffset } = firstAnswer(head)
-        if (errorCode !== 0) errors[kafkaErrorName(errorCode)] = (errors[kafkaErrorName(errorCode)] ?? 0) + 1
+        const name = kafkaErrorName(errorCode) ?? String(errorCode)
+        if (errorCode !== 0) errors[name] = (errors[name] ?? 0) + 1
         else {
           requests += 1
           onAck?.(frame, baseOffset)
