@@ -3,7 +3,7 @@
  * and, where the key is taken, by reading back the trailer. Equal checksum: it is this chunk.
  */
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
-import { CHUNK, decodeTrailer } from '#shared/object/chunk.ts'
+import { CHUNK } from '#shared/object/chunk.ts'
 import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import type { SealedChunk } from './open-chunk.ts'
@@ -15,7 +15,9 @@ const BACKOFF_MAX_MS = 1_000
  * Resolves when durable. @throws ZonewiseError STORE_UNAVAILABLE after `giveUpMs`, STORE_FULL, STORE_REFUSED: the chunk
  * must not be committed. OBJECT_EXISTS: another writer uses the source, which must end.
  */
-export async function writeChunk(store: ObjectStore, chunk: SealedChunk, runtime: Runtime, giveUpMs: number): Promise<void> {
+export async function writeChunk(
+  store: ObjectStore, chunk: SealedChunk, runtime: Runtime, giveUpMs: number
+): Promise<void> {
   const endMs = runtime.clock.monotonicMs() + giveUpMs
   for (let attempt = 0; ; attempt++) {
     try {
@@ -38,10 +40,11 @@ async function putOnce(store: ObjectStore, chunk: SealedChunk): Promise<void> {
   }
 }
 
-/** Equal trailers mean equal chunks. @throws ZonewiseError STORE_UNAVAILABLE: not known yet */
-async function isOurs(store: ObjectStore, { key, checksum, footer }: SealedChunk): Promise<boolean> {
+/** Equal length and trailer mean equal chunks. @throws ZonewiseError STORE_UNAVAILABLE: not known yet */
+async function isOurs(store: ObjectStore, { key, footer, payloadBytes }: SealedChunk): Promise<boolean> {
   const found = await store.head(key)
   if (found === null) throw new ZonewiseError('STORE_UNAVAILABLE', 'chunk exists and is not there', { key })
-  const trailer = decodeTrailer(key, await store.get(key, { start: found.bytes - CHUNK.trailerBytes, end: found.bytes }))
-  return trailer.checksum === checksum && trailer.footerBytes === footer.byteLength - CHUNK.trailerBytes
+  if (found.bytes !== payloadBytes + footer.byteLength) return false
+  const trailer = await store.get(key, { start: found.bytes - CHUNK.trailerBytes, end: found.bytes })
+  return Buffer.compare(trailer, footer.subarray(-CHUNK.trailerBytes)) === 0
 }

@@ -4,12 +4,12 @@
  */
 import type { Membership } from '#shared/cluster/membership.ts'
 import { leaderOf } from '#shared/cluster/placement.ts'
-import { explain } from '#shared/errors/zonewise-error.ts'
+import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
 import type { Source } from '#shared/object/chunk-ref.ts'
 import { forEachAnswer } from '#shared/rpc/commit-rows.ts'
-import { CHUNK_STATUS, commitCall } from '#shared/rpc/commit.ts'
-import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
+import { CHUNK_STATUS, COMMIT_ROWS, commitCall, type CommitRequest, type CommitResponse } from '#shared/rpc/commit.ts'
+import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { PlacedBatch } from './open-chunk.ts'
@@ -59,38 +59,67 @@ export class CommitSender {
   async #sendAll(): Promise<void> {
     this.#sending = true
     for (let failures = 0; this.#queue.length > 0 && !this.#stopped;) {
-      const decided = await this.#sendWindow()
-      failures = decided ? 0 : failures + 1
-      if (!decided) await sleep(this.#parts.runtime.timer, Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 10)))
+      failures = await this.#sendWindow() ? 0 : failures + 1
+      if (failures > 0) await this.#backOff(failures)
     }
     this.#sending = false
   }
 
   /** Sends the oldest units and takes off those that were answered; false if the oldest was not. */
   async #sendWindow(): Promise<boolean> {
-    const { shard, source, transport, membership, log, settings } = this.#parts
+    const { source, shard, settings } = this.#parts
     const units = this.#queue.slice(0, settings.commitWindow)
+    const chunks = units.map(({ chunkSeq, checksum, rows }) => ({ chunkSeq, checksum, rows }))
+    const response = await this.#ask({ shard, source, chunks })
+    if (response === null || this.#stopped) return false
+    let answered = 0
+    for (const chunk of response.chunks) {
+      const unit = units[answered]
+      if (unit === undefined || unit.chunkSeq !== chunk.chunkSeq || !this.#isDecided(unit, chunk)) break
+      answered += 1
+    }
+    this.#queue = this.#queue.slice(answered)
+    for (const [i, { status, answers }] of response.chunks.slice(0, answered).entries()) {
+      if (status === CHUNK_STATUS.refused) this.#refuse(units[i]!)
+      else answer(units[i]!, answers)
+    }
+    return answered > 0
+  }
+
+  async #ask(request: CommitRequest): Promise<CommitResponse | null> {
+    const { shard, transport, membership, log, settings } = this.#parts
     const leader = leaderOf(membership.current(), shard)
     try {
-      const request = { shard, source, chunks: units.map(({ chunkSeq, checksum, rows }) => ({ chunkSeq, checksum, rows })) }
-      const { response } = await transport.call(leader, commitCall, request, { deadlineMs: settings.commitDeadlineMs })
-      let answered = 0
-      for (const { chunkSeq, status, answers } of response.chunks) {
-        const unit = units[answered]
-        if (unit === undefined || unit.chunkSeq !== chunkSeq || (status !== CHUNK_STATUS.answered && status !== CHUNK_STATUS.refused)) break
-        answered += 1
-        if (status === CHUNK_STATUS.refused) this.#refuse(unit)
-        else answer(unit, answers)
-      }
-      this.#queue = this.#queue.slice(answered)
-      return answered > 0
+      return (await transport.call(leader, commitCall, request, { deadlineMs: settings.commitDeadlineMs })).response
     } catch (error) {
+      if (!(error instanceof ZonewiseError)) throw error
       log.debug('commit not answered', { shard, leader, reason: explain(error) })
-      return false
+      return null
     }
   }
 
-  /** The leader will never take this chunk: its clients ask again, through a source that is taken. */
+  #isDecided({ chunkSeq, batches }: CommitUnit, { status, answers }: CommitResponse['chunks'][number]): boolean {
+    if (status !== CHUNK_STATUS.answered) return status === CHUNK_STATUS.refused
+    if (answers.byteLength === batches.length * COMMIT_ROWS.answerBytes) return true
+    this.#parts.log.error('leader answered other batches than were sent', { shard: this.#parts.shard, chunkSeq })
+    return false
+  }
+
+  /** Waits longer each time, but not once the cluster has changed: another node may lead by now. */
+  #backOff(failures: number): Promise<void> {
+    const { membership, runtime: { timer, chance } } = this.#parts
+    const longestMs = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 10))
+    return new Promise((resolve) => {
+      const finish = (): void => { cancel(); stopWatching(); resolve() }
+      const cancel = timer.after(longestMs / 2 + chance.below(longestMs), finish)
+      const stopWatching = membership.watch(finish)
+    })
+  }
+
+  /**
+   * The leader will never take this chunk, and cannot tell whether it once did: clients are told what they are told
+   * when time is over.
+   */
   #refuse(unit: CommitUnit): void {
     const { shard, log } = this.#parts
     log.error('leader refused a chunk for good', { shard, chunkSeq: unit.chunkSeq })
@@ -99,10 +128,10 @@ export class CommitSender {
   }
 }
 
-function answer(unit: CommitUnit, answers: Uint8Array): void {
+function answer({ batches, decided }: CommitUnit, answers: Uint8Array): void {
   let next = 0
   forEachAnswer(answers, (errorCode, baseOffset, logAppendTimeMs, logStartOffset) => {
-    unit.batches[next++]?.batch.answer(errorCode, baseOffset, logAppendTimeMs, logStartOffset)
+    batches[next++]!.batch.answer(errorCode, baseOffset, logAppendTimeMs, logStartOffset)
   })
-  unit.decided()
+  decided()
 }

@@ -4,6 +4,7 @@ import type { Cancel, Runtime } from '#shared/runtime/runtime.ts'
 export type Expiring = { readonly over: boolean; expire(): void }
 
 const BUCKET_MS = 250
+const FILTERED_FROM = 1_024 // and at every doubling
 
 export class Deadlines {
   readonly #runtime: Runtime
@@ -19,11 +20,9 @@ export class Deadlines {
     const bucket = Math.ceil((this.#runtime.clock.monotonicMs() + ms) / BUCKET_MS)
     const known = this.#buckets.get(bucket)
     if (known === undefined) this.#buckets.set(bucket, [waiting])
-    else {
-      // Most are over long before: let go of them, so that a bucket holds what waits and not what passed by.
-      if (known.length >= 1_024 && (known.length & (known.length - 1)) === 0) known.splice(0, known.length, ...known.filter(({ over }) => !over))
-      known.push(waiting)
-    }
+    else if (known.length < FILTERED_FROM || (known.length & (known.length - 1)) !== 0) known.push(waiting)
+    // Most are over long before: let go of them, so that a bucket holds what waits and not what passed by.
+    else this.#buckets.set(bucket, [...known.filter(({ over }) => !over), waiting])
     this.#cancel ??= this.#runtime.timer.after(BUCKET_MS, () => this.#tick())
   }
 

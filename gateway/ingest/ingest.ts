@@ -1,7 +1,8 @@
 /**
  * Takes batches of all connections into chunks, makes each durable by one PUT and has the leaders decide it.
- * Group commit: a chunk is sealed when full, or when its linger is over, and waits while `putsMax` PUTs run, so chunks
- * grow by themselves when the store is slow; the first after idle goes with the turn's arrivals.
+ * Group commit: a chunk is sealed when full, or when its linger is over and fewer than `putsMax` PUTs run, so chunks grow
+ * by themselves when the store is slow; the first after idle goes with the turn's arrivals. Full ones wait for a PUT to
+ * end, bounded by `ingestBytesMax`.
  * Invariants: chunks are committed in order of chunkSeq; after a chunk is given up, no later batch of the same
  * (partition, producer or connection) that was on its way is committed.
  */
@@ -21,6 +22,8 @@ import { CommitSender } from './commit-sender.ts'
 import { Deadlines } from './deadlines.ts'
 import { LogCache } from './log-cache.ts'
 import { OpenChunk, type PartitionBatches, type PendingBatch, type PlacedBatch, type SealedChunk } from './open-chunk.ts'
+
+const STOP_LOOK_MS = 5
 
 export type IngestSettings = {
   readonly lingerMs: number
@@ -45,7 +48,7 @@ export type IngestParts = {
   readonly settings: IngestSettings
 }
 
-type InFlight = { readonly chunk: SealedChunk; outcome: 'writing' | 'durable' | 'given up' }
+type InFlight = { readonly chunk: SealedChunk; outcome: 'none' | 'durable' | 'given up' }
 
 export class Ingest {
   readonly source: Source
@@ -55,13 +58,16 @@ export class Ingest {
   readonly #parts: IngestParts
   readonly #senders = new Map<number, CommitSender>()
   readonly #inFlight: InFlight[] = [] // in order of chunkSeq, until released to the leaders
+  readonly #toWrite: InFlight[] = [] // those of them whose PUT has not begun
   #open: OpenChunk | null = null
   #sealDue: Cancel | null = null
   #lingerOver = false
   #puts = 0
   #nextSeq = 1
   #bytes = 0
-  #ended: ZonewiseError | null = null
+  #stopping = false // takes nothing more
+  #killed = false // does nothing more
+  #lost = false // another writer holds a key of the source: nothing of it may be committed any more
 
   constructor(parts: IngestParts) {
     const { nodeId, nodeEpoch, runtime, settings } = parts
@@ -82,54 +88,76 @@ export class Ingest {
    */
   append(batch: PendingBatch): number {
     const length = batch.bytes.byteLength
-    if (this.#ended !== null) return KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
-    if (this.#bytes > 0 && this.#bytes + length > this.#parts.settings.ingestBytesMax) return KAFKA_ERROR.REQUEST_TIMED_OUT
+    const { ingestBytesMax, chunkBytesMax } = this.#parts.settings
+    if (this.#stopping || this.#lost) return KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
+    if (this.#bytes > 0 && this.#bytes + length > ingestBytesMax) return KAFKA_ERROR.REQUEST_TIMED_OUT
     this.#bytes += length
     this.arena.retain(batch.bytes) // until the log cache lets go of it; whatever fails is left to the collector
-    if (this.#open === null) this.#openChunk()
-    this.#open?.add(batch)
-    if ((this.#open?.bytes ?? 0) >= this.#parts.settings.chunkBytesMax) this.#sealIfDue()
+    const open = (this.#open ??= this.#openChunk())
+    open.add(batch)
+    if (open.bytes >= chunkBytesMax) this.#sealIfDue()
     return 0
   }
 
   /** Takes nothing more and resolves when all that was taken is decided, or `timeoutMs` have passed. */
   async stop(timeoutMs: number): Promise<void> {
-    this.#ended ??= new ZonewiseError('STOPPING', 'gateway is stopping')
+    this.#stopping = true
     const { clock, timer } = this.#parts.runtime
     const endMs = clock.monotonicMs() + timeoutMs
-    while (this.#bytes > 0 && clock.monotonicMs() < endMs) await sleep(timer, 5)
+    this.#lingerOver = true
+    this.#sealIfDue()
+    while (this.#bytes > 0 && clock.monotonicMs() < endMs) await sleep(timer, STOP_LOOK_MS)
     this.kill()
   }
 
   /** Ends at once, as a crash would. */
   kill(): void {
-    this.#ended ??= new ZonewiseError('STOPPING', 'gateway died')
+    this.#stopping = this.#killed = true
     this.#sealDue?.()
     for (const sender of this.#senders.values()) sender.stop()
   }
 
-  #openChunk(): void {
-    const { clock, timer } = this.#parts.runtime
+  #openChunk(): OpenChunk {
+    const { timer } = this.#parts.runtime
     const idle = this.#inFlight.length === 0
-    this.#open = new OpenChunk(clock.monotonicMs())
     this.#lingerOver = false
-    const onDue = (): void => { this.#lingerOver = true; this.#sealDue = null; this.#sealIfDue() }
+    const open = new OpenChunk()
+    const onDue = (): void => {
+      if (this.#open !== open) return
+      this.#lingerOver = true
+      this.#sealIfDue()
+    }
     if (idle) timer.soon(onDue)
     else this.#sealDue = timer.after(this.#parts.settings.lingerMs, onDue)
+    return open
   }
 
   #sealIfDue(): void {
     const { settings, clusterId } = this.#parts
     const open = this.#open
-    if (open === null || this.#puts >= settings.putsMax) return
-    if (!this.#lingerOver && open.bytes < settings.chunkBytesMax) return
+    if (open === null || this.#killed) return
+    const due = open.bytes >= settings.chunkBytesMax || (this.#lingerOver && this.#puts < settings.putsMax)
+    if (!due) return
+    this.#dropOpen()
+    const chunk = open.seal({ source: this.source, chunkSeq: this.#nextSeq++ }, clusterId)
+    const inFlight: InFlight = { chunk, outcome: 'none' }
+    this.#inFlight.push(inFlight)
+    this.#toWrite.push(inFlight)
+    this.#writeNext()
+  }
+
+  #dropOpen(): void {
     this.#open = null
     this.#sealDue?.()
     this.#sealDue = null
-    const chunk = open.seal({ source: this.source, chunkSeq: this.#nextSeq++ }, clusterId)
-    const inFlight: InFlight = { chunk, outcome: 'writing' }
-    this.#inFlight.push(inFlight)
-    void this.#write(inFlight)
+  }
+
+  #writeNext(): void {
+    while (this.#puts < this.#parts.settings.putsMax) {
+      const next = this.#toWrite.shift()
+      if (next === undefined) return
+      void this.#write(next)
+    }
   }
 
   async #write(inFlight: InFlight): Promise<void> {
@@ -140,19 +168,22 @@ export class Ingest {
       await writeChunk(store, chunk, runtime, settings.chunkGiveUpMs)
       inFlight.outcome = 'durable'
     } catch (error) {
+      if (!(error instanceof ZonewiseError)) throw error
       inFlight.outcome = 'given up'
-      log.error('chunk given up', { key: chunk.key, reason: explain(error) })
-      // Somebody else writes under this name: nothing more may be written by this source.
-      if (error instanceof ZonewiseError && error.code === 'OBJECT_EXISTS') this.#ended = error
+      if (!this.#killed) log.error('chunk given up', { key: chunk.key, reason: explain(error) })
+      if (error.code === 'OBJECT_EXISTS') this.#lost = true
     }
     this.#puts -= 1
+    if (this.#killed) return
+    if (this.#lost) this.#giveUpAll()
     this.#release()
+    this.#writeNext()
     this.#sealIfDue()
   }
 
   /** Hands finished chunks on, oldest first; one that is still written holds up those behind it. */
   #release(): void {
-    for (let first = this.#inFlight[0]; first !== undefined && first.outcome !== 'writing'; first = this.#inFlight[0]) {
+    for (let first = this.#inFlight[0]; first !== undefined && first.outcome !== 'none'; first = this.#inFlight[0]) {
       this.#inFlight.shift()
       if (first.outcome === 'given up') this.#giveUp(first.chunk)
       else this.#commit(first.chunk)
@@ -172,12 +203,14 @@ export class Ingest {
   }
 
   #commitShard(chunk: SealedChunk, shard: number, partitions: readonly PartitionBatches[]): void {
-    const kept = partitions.map(({ topicId, partition, placed }) => ({ topicId, partition, placed: placed.filter(({ leftOut }) => !leftOut) }))
+    const { ref: { chunkSeq }, checksum } = chunk
+    const kept = partitions.map((partition) => ({ ...partition, placed: partition.placed.filter(({ leftOut }) => !leftOut) }))
+      .filter(({ placed }) => placed.length > 0)
+    if (kept.length === 0) return
     const batches = kept.flatMap(({ placed }) => placed)
-    if (batches.length === 0) return
     const bytes = batches.reduce((sum, { batch }) => sum + batch.bytes.byteLength, 0)
-    const rows = writeRows(kept.filter(({ placed }) => placed.length > 0).map(({ topicId, partition, placed }) => ({ topicId, partition, batches: placed.map(toRow) })))
-    this.#sender(shard).push({ chunkSeq: chunk.ref.chunkSeq, checksum: chunk.checksum, rows, batches, decided: () => { this.#bytes -= bytes } })
+    const rows = writeRows(kept.map(({ topicId, partition, placed }) => ({ topicId, partition, batches: placed.map(toRow) })))
+    this.#sender(shard).push({ chunkSeq, checksum, rows, batches, decided: () => { this.#bytes -= bytes } })
   }
 
   #sender(shard: number): CommitSender {
@@ -194,22 +227,28 @@ export class Ingest {
     const lost = new Set<string>()
     for (const { placed } of chunk.partitions)
       for (const entry of placed) {
+        if (entry.leftOut) continue // what came behind it has failed already, what comes now is a new attempt
         lost.add(orderKey(entry.batch))
-        if (!entry.leftOut) this.#fail(entry)
+        this.#fail(entry)
       }
     for (const { chunk: later } of this.#inFlight) this.#leaveOut(later.partitions, lost)
     if (this.#open === null) return
     this.#leaveOut(this.#open.partitions(), lost)
-    if (this.#open.dropLeftOut()) {
-      this.#open = null
-      this.#sealDue?.()
-      this.#sealDue = null
-    }
+    if (this.#open.dropLeftOut()) this.#dropOpen()
   }
 
-  #leaveOut(partitions: Iterable<PartitionBatches>, lost: ReadonlySet<string>): void {
+  /** Fails whatever no leader has been told of. */
+  #giveUpAll(): void {
+    for (const { chunk } of this.#inFlight.splice(0)) this.#leaveOut(chunk.partitions, null)
+    this.#toWrite.length = 0
+    if (this.#open !== null) this.#leaveOut(this.#open.partitions(), null)
+    this.#dropOpen()
+  }
+
+  /** Fails the batches of these orders, or all. */
+  #leaveOut(partitions: Iterable<PartitionBatches>, lost: ReadonlySet<string> | null): void {
     for (const { placed } of partitions)
-      for (const entry of placed) if (!entry.leftOut && lost.has(orderKey(entry.batch))) this.#fail(entry)
+      for (const entry of placed) if (!entry.leftOut && (lost?.has(orderKey(entry.batch)) ?? true)) this.#fail(entry)
   }
 
   #fail(entry: PlacedBatch): void {

@@ -25,17 +25,13 @@ export type PendingBatch = {
 }
 
 export type PlacedBatch = { readonly batch: PendingBatch; position: number; leftOut: boolean }
-export type PartitionBatches = { readonly shard: number; readonly topicId: string; readonly partition: number; readonly placed: PlacedBatch[] }
+export type PartitionBatches = {
+  readonly shard: number; readonly topicId: string; readonly partition: number; readonly placed: PlacedBatch[]
+}
 
 export class OpenChunk {
   readonly #partitions = new Map<string, PartitionBatches>()
-  readonly openedMs: number
   bytes = 0
-  batchCount = 0
-
-  constructor(openedMs: number) {
-    this.openedMs = openedMs
-  }
 
   add(batch: PendingBatch): void {
     const key = `${batch.topicId}/${batch.partition}`
@@ -46,7 +42,6 @@ export class OpenChunk {
     }
     partition.placed.push({ batch, position: 0, leftOut: false })
     this.bytes += batch.bytes.byteLength
-    this.batchCount += 1
   }
 
   partitions(): Iterable<PartitionBatches> {
@@ -55,13 +50,14 @@ export class OpenChunk {
 
   /** Removes what was left out; true if nothing remains. */
   dropLeftOut(): boolean {
-    for (const [key, { placed }] of this.#partitions) {
+    for (const [key, partition] of this.#partitions) {
+      const { placed } = partition
       const kept = placed.filter(({ leftOut, batch }) => {
-        if (leftOut) { this.bytes -= batch.bytes.byteLength; this.batchCount -= 1 }
+        if (leftOut) this.bytes -= batch.bytes.byteLength
         return !leftOut
       })
-      placed.splice(0, placed.length, ...kept)
       if (kept.length === 0) this.#partitions.delete(key)
+      else if (kept.length < placed.length) this.#partitions.set(key, { ...partition, placed: kept })
     }
     return this.#partitions.size === 0
   }
