@@ -28,6 +28,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@node-rs/crc32': ['shared/binary/crc32c.ts'],
   'consistent-hash': ['shared/cluster/'],
   kafkajs: ['cli/command/', 'test/'],
+  '@platformatic/kafka': ['test/clients/'],
   pino: ['cli/platform/pino-log.ts']
 }
 

@@ -26,7 +26,7 @@ test('chunk: the layout of format version 1 never changes', () => {
     + Buffer.from(encodeFooter({ ...footer, partitions: footer.partitions.slice(0, 1) }).bytes.subarray(-12)).toString('hex'))
 })
 
-test('chunk: any flipped bit of the footer is found', () => {
+test('chunk: each flipped bit of the footer is found', () => {
   const { bytes, checksum } = encodeFooter(footer)
   const body = Buffer.from(bytes.subarray(0, bytes.byteLength - CHUNK.trailerBytes))
   for (let at = 0; at < body.byteLength; at++) {
