@@ -5,10 +5,19 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { chunkCountScenario } from './scenario/chunk-count.ts'
+import { commitRateScenario } from './scenario/commit-rate.ts'
+import { crossZoneScenario } from './scenario/cross-zone.ts'
+import { fanOutScenario } from './scenario/fan-out.ts'
+import { latencyScenario } from './scenario/latency.ts'
+import { memoryScenario } from './scenario/memory.ts'
 import { produceScenario } from './scenario/produce.ts'
 import type { Figure, Scenario } from './scenario/scenario.ts'
+import { startScenario } from './scenario/start.ts'
 
-const SCENARIOS: readonly Scenario[] = [produceScenario]
+const SCENARIOS: readonly Scenario[] = [
+  produceScenario, fanOutScenario, commitRateScenario, chunkCountScenario, memoryScenario, latencyScenario, startScenario, crossZoneScenario
+]
 const results = fileURLToPath(new URL('../../bench-results/', import.meta.url))
 
 const full = process.argv.includes('--full')

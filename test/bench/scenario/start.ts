@@ -1,0 +1,48 @@
+/** From the start of the process to ready: on an empty folder, and after a kill with many index entries to recover. */
+import { newBatch, newProduceFrame } from '../tool/batch.ts'
+import { createTopic, openClients, startCluster } from '../tool/cluster.ts'
+import { figure } from '../tool/figure.ts'
+import { residentBytes } from '../tool/process-stats.ts'
+import { produce } from '../tool/produce-load.ts'
+import type { Scenario } from './scenario.ts'
+
+const PARTITIONS = 1_000
+
+export const startScenario: Scenario = {
+  name: 'start',
+  doc: 'time to ready; entries come from requests with one small batch for each of 1,000 partitions, a chunk each',
+  async run({ full }) {
+    const wanted = full ? 1_000_000 : 200_000
+    const emptyMs = performance.now()
+    const first = await startCluster()
+    const empty = (performance.now() - emptyMs) / 1_000
+    await createTopic(first.place(0), 'bench', PARTITIONS)
+    const clients = await openClients(first.place(0), 1)
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition)
+    const frame = newProduceFrame('bench', partitions, newBatch(1, 8))
+    let entries = 0
+    const fillMs = performance.now()
+    while (entries < wanted) { // one request in flight: each is a chunk of its own
+      const { requests } = await produce({ clients, frames: [frame], payloadBytes: 1, inFlight: 1, seconds: 1 })
+      if (requests === 0) throw new Error('nothing was acknowledged')
+      entries += requests * PARTITIONS
+    }
+    const fill = (performance.now() - fillMs) / 1_000
+    clients.forEach((client) => { client.close() })
+    const rss = residentBytes(first.pid)
+    await first.server.end('SIGKILL')
+    const againMs = performance.now()
+    const again = await startCluster([], first.folder)
+    const recovered = (performance.now() - againMs) / 1_000
+    const rssAgain = residentBytes(again.pid)
+    await again.end()
+    return [
+      figure('ready on an empty folder', empty, 's', { max: 2 }),
+      figure('index entries', entries, ''),
+      figure('time to write them', fill, 's'),
+      figure('server RSS with them', rss / 2 ** 20, 'MiB'),
+      figure('ready after a kill', recovered, 's', { max: 5 }),
+      figure('server RSS when ready again', rssAgain / 2 ** 20, 'MiB')
+    ]
+  }
+}
