@@ -32,6 +32,7 @@ export const gatewaySettings = defineSettings('GATEWAY', {
   commitWindow: int({ default: 8, min: 1, max: 8, doc: 'Chunks told to the leader of a shard by one request; no more are ever unanswered.' }),
   commitDeadlineMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for the leader of a shard before the same chunks are sent again.' }),
   logCacheBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: 0, max: 256 * GiB, doc: 'Chunks written last that are kept for readers of this zone.' }),
+  fetchReadsMax: int({ default: 16, min: 1, max: 10_000, doc: 'Chunks that one fetch reads from the zone\'s cache at a time.' }),
   readDeadlineMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for bytes of a chunk from the zone\'s cache or the store.' }),
   // topics
   autoCreateTopicsEnable: bool({ default: true, doc: 'Whether asking for the metadata of an unknown topic creates it (Kafka: auto.create.topics.enable).' })

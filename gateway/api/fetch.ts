@@ -5,6 +5,8 @@
 import { shardOfPartition } from '#shared/cluster/placement.ts'
 import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import type { LogFields } from '#shared/log/log.ts'
+import { chunkKey } from '#shared/object/chunk-ref.ts'
 import { FETCH_TAGS_NONE, type FetchRequest, type FetchResponse } from '#shared/wire/api/fetch.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { Planned, Run } from '../fetch/fetcher.ts'
@@ -15,23 +17,29 @@ import { findTopics } from './topic-lookup.ts'
 
 type Asked = FetchRequest['topics'][number]['partitions'][number]
 type PartitionAnswer = FetchResponse['responses'][number]['partitions'][number]
-type Wanted = { readonly topicId: string; readonly shard: number; readonly asked: Asked; planned: Planned | null; errorCode: number }
+type Wanted = {
+  readonly topicId: string; readonly shard: number; readonly asked: Asked; planned: Planned | null; errorCode: number
+}
 
 const READ_COMMITTED = 1
+const FULL_EPOCHS: readonly number[] = [0, -1] // a session's creation and its end; both name all partitions
+const ZSTD_SINCE = 10
 
 export const handleFetch: Handler<FetchRequest, FetchResponse> = async (context, version, request, services) => {
   checkNamed(services, request.topics.reduce((count, { partitions }) => count + 1 + partitions.length, 0))
   if (request.rackId !== '') context.claimRack(request.rackId)
-  // A session is refused by answering 0 to its creation; asking for one that was never given out is an error.
-  const errorCode = request.sessionId !== 0 ? KAFKA_ERROR.FETCH_SESSION_ID_NOT_FOUND : 0
-  if (errorCode !== 0) return { throttleTimeMs: 0, errorCode, sessionId: 0, responses: [] }
-  const { topics, fresh } = await findTopics(services, request.topics.map(({ topic }) => ({ name: topic, topicId: null })))
+  // A session is refused by answering 0 to its creation; going on with one that was never given out is an error.
+  if (!FULL_EPOCHS.includes(request.sessionEpoch))
+    return { throttleTimeMs: 0, errorCode: KAFKA_ERROR.FETCH_SESSION_ID_NOT_FOUND, sessionId: 0, responses: [] }
+  const { topics, fresh } = await findTopics(services, request.topics.map(({ topic, partitions }) => ({
+    name: topic, topicId: null, partitionCount: partitions.reduce((count, { partition }) => Math.max(count, partition + 1), 0)
+  })))
   const wanted = request.topics.map(({ topic: name, partitions }, t) => {
     const allowed = authorize(context, 'read', { type: 'topic', name })
     return partitions.map((asked) => want(services, topics[t] ?? null, asked, allowed, fresh))
   })
   await new Poll(context, request, services, wanted.flat()).run()
-  const records = await readAll(context, request, services, wanted.flat())
+  const records = await readAll({ context, version, request, services, wanted: wanted.flat() })
   const aborted = request.isolationLevel === READ_COMMITTED ? [] : null
   return {
     throttleTimeMs: throttle(context, 0), errorCode: 0, sessionId: 0,
@@ -81,12 +89,8 @@ class Poll {
   #enough(): boolean {
     if (this.#wanted.length === 0) return true
     const { minBytes, maxBytes } = this.#request
-    let bytes = 0
-    for (const { errorCode, planned } of this.#wanted) {
-      if (errorCode !== 0 || (planned !== null && planned.errorCode !== 0)) return true
-      if (planned !== null) for (const { length } of planned.runs) bytes += length
-    }
-    return bytes >= Math.min(minBytes, maxBytes)
+    if (this.#wanted.some(({ errorCode, planned }) => errorCode !== 0 || (planned?.errorCode ?? 0) !== 0)) return true
+    return plannedBytes(this.#wanted) >= Math.min(minBytes, maxBytes)
   }
 
   async #planAll(shards: readonly number[]): Promise<void> {
@@ -105,14 +109,20 @@ class Poll {
     if (shards.length > 1) await this.#planAll(shards)
   }
 
+  /** What one shard must have more at least before all together can have enough. */
+  #shareMissing(): number {
+    const { minBytes, maxBytes } = this.#request
+    return Math.max(1, Math.ceil((Math.min(minBytes, maxBytes) - plannedBytes(this.#wanted)) / this.#byShard.size))
+  }
+
   async #plan(shard: number, waitMs: number, signal: AbortSignal): Promise<void> {
     const wanted = this.#byShard.get(shard) ?? []
-    const { isolationLevel, maxBytes, minBytes } = this.#request
+    const { isolationLevel, maxBytes } = this.#request
     const planned = await this.#services.fetcher.plan({
-      shard, waitMs, minBytes: waitMs === 0 ? 0 : this.#byShard.size === 1 ? Math.max(1, minBytes) : 1 + plannedBytes(wanted), isolationLevel,
+      shard, waitMs, minBytes: waitMs === 0 ? 0 : plannedBytes(wanted) + this.#shareMissing(), isolationLevel,
       partitions: wanted.map(({ topicId, asked }) => ({
-        topicId, partition: asked.partition, fetchOffset: asked.fetchOffset, maxBytes: Math.max(1, Math.min(asked.partitionMaxBytes, maxBytes)),
-        currentLeaderEpoch: asked.currentLeaderEpoch
+        topicId, partition: asked.partition, fetchOffset: asked.fetchOffset, currentLeaderEpoch: asked.currentLeaderEpoch,
+        maxBytes: Math.max(1, Math.min(asked.partitionMaxBytes, maxBytes))
       }))
     }, signal).catch((error: unknown) => {
       if (!signal.aborted) throw error
@@ -123,51 +133,72 @@ class Poll {
 }
 
 function plannedBytes(wanted: readonly Wanted[]): number {
-  return wanted.reduce((sum, { planned }) => sum + (planned?.runs.reduce((bytes, { length }) => bytes + length, 0) ?? 0), 0)
+  let bytes = 0
+  for (const { planned } of wanted) for (const { length } of planned?.runs ?? []) bytes += length
+  return bytes
+}
+
+type Reading = {
+  readonly context: RequestContext; readonly version: number; readonly request: FetchRequest
+  readonly services: GatewayServices; readonly wanted: readonly Wanted[]
 }
 
 /** Reads what fits the request, in the order of its partitions: the first that has data gets at least one batch. */
-async function readAll(context: RequestContext, request: FetchRequest, services: GatewayServices, wanted: readonly Wanted[]): Promise<Map<Wanted, Uint8Array[]>> {
-  const chosen: { readonly one: Wanted; readonly run: Run }[] = []
-  let budget = request.maxBytes
-  for (const one of wanted) {
-    for (const run of one.planned?.runs ?? []) {
-      if (budget <= 0 && chosen.length > 0) break
-      chosen.push({ one, run })
-      budget -= run.length
-    }
-  }
+async function readAll({ context, version, request, services, wanted }: Reading): Promise<Map<Wanted, Uint8Array[]>> {
+  const chosen = chooseRuns(wanted, request.maxBytes)
   const buffers = await services.fetcher.read(chosen.map(({ run }) => run), context.signal)
   const records = new Map<Wanted, Uint8Array[]>()
   const stopped = new Set<Wanted>() // order inside a partition: nothing behind a cut or a gap
   let left = request.maxBytes
-  chosen.forEach(({ one, run }, i) => {
-    if (stopped.has(one)) return
+  for (const [i, { one, run }] of chosen.entries()) {
+    if (stopped.has(one)) continue
     const slices = records.get(one) ?? []
     const used = slices.reduce((sum, { byteLength }) => sum + byteLength, 0)
-    const bytes = buffers[i] ?? null
-    const limit = Math.min(left, one.asked.partitionMaxBytes - used)
-    const first = used === 0 && left === request.maxBytes
-    const taken = bytes === null ? null : takeBatches({ buffers: bytes, baseOffset: run.baseOffset, endOffset: run.endOffset }, one.asked.fetchOffset, limit, first)
-    if (taken === null) {
-      stopped.add(one)
-      if (used === 0) one.errorCode = KAFKA_ERROR.KAFKA_STORAGE_ERROR
-      return
-    }
-    if (taken.full) stopped.add(one)
-    left -= taken.bytes
+    const bytesMax = Math.min(left, one.asked.partitionMaxBytes - used)
+    const limits = { bytesMax, atLeastOne: left === request.maxBytes, zstdAllowed: version >= ZSTD_SINCE }
+    const taken = buffers[i] == null ? UNREADABLE : takeBatches({ ...run, buffers: buffers[i] }, one.asked.fetchOffset, limits)
     records.set(one, [...slices, ...taken.slices])
-  })
+    left -= taken.bytes
+    if (taken.end === 'all') continue
+    stopped.add(one)
+    if (taken.end === 'not of the run') services.log.error('bytes of a chunk are not what the index says', factsOf(run))
+    if (taken.end !== 'full' && used + taken.bytes === 0) one.errorCode = ERROR_OF_END[taken.end]
+  }
   return records
 }
 
-function toAnswer({ asked, planned, errorCode }: Wanted, version: number, records: Uint8Array[] | null, aborted: readonly never[] | null): PartitionAnswer {
+const UNREADABLE = { slices: [], bytes: 0, end: 'unreadable' } as const
+const ERROR_OF_END = {
+  unreadable: KAFKA_ERROR.KAFKA_STORAGE_ERROR, 'not of the run': KAFKA_ERROR.KAFKA_STORAGE_ERROR,
+  'zstd not allowed': KAFKA_ERROR.UNSUPPORTED_COMPRESSION_TYPE
+} as const
+
+function chooseRuns(wanted: readonly Wanted[], bytesMax: number): { readonly one: Wanted; readonly run: Run }[] {
+  const chosen: { readonly one: Wanted; readonly run: Run }[] = []
+  let left = bytesMax
+  for (const one of wanted)
+    for (const run of one.planned?.runs ?? []) {
+      if (left <= 0 && chosen.length > 0) return chosen
+      chosen.push({ one, run })
+      left -= run.length
+    }
+  return chosen
+}
+
+function factsOf({ source, chunkSeq, position, length, baseOffset, endOffset }: Run): LogFields {
+  return { chunk: chunkKey({ source, chunkSeq }), position, length, baseOffset, endOffset }
+}
+
+function toAnswer(
+  { asked, planned, errorCode }: Wanted, version: number, records: Uint8Array[] | null, aborted: readonly never[] | null
+): PartitionAnswer {
   const code = errorCode !== 0 ? errorCode : planned?.errorCode ?? KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
   return {
     ...FETCH_TAGS_NONE, partitionIndex: asked.partition,
     // Fetch up to 5 does not know KAFKA_STORAGE_ERROR (PROTOCOL 26).
     errorCode: code === KAFKA_ERROR.KAFKA_STORAGE_ERROR && version <= 5 ? KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER : code,
-    highWatermark: planned?.highWatermark ?? -1, lastStableOffset: planned?.lastStableOffset ?? -1, logStartOffset: planned?.logStartOffset ?? -1,
+    highWatermark: planned?.highWatermark ?? -1, lastStableOffset: planned?.lastStableOffset ?? -1,
+    logStartOffset: planned?.logStartOffset ?? -1,
     abortedTransactions: aborted, preferredReadReplica: -1, records: code === 0 && records !== null ? records : EMPTY
   }
 }

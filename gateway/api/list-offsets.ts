@@ -18,7 +18,9 @@ const SPECIAL_SINCE: Readonly<Record<number, number>> = { [-1]: 1, [-2]: 1, [-3]
 
 export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponse> = async (context, version, request, services) => {
   checkNamed(services, request.topics.reduce((count, { partitions }) => count + 1 + partitions.length, 0))
-  const { topics, fresh } = await findTopics(services, request.topics.map(({ name }) => ({ name, topicId: null })))
+  const { topics, fresh } = await findTopics(services, request.topics.map(({ name, partitions }) => ({
+    name, topicId: null, partitionCount: partitions.reduce((count, { partitionIndex }) => Math.max(count, partitionIndex + 1), 0)
+  })))
   const { shardCount } = services.membership.current()
   const missing = fresh ? KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR.LEADER_NOT_AVAILABLE
   const wanted: Wanted[] = []

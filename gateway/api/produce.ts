@@ -23,14 +23,33 @@ export const handleProduce: Handler<ProduceRequest, ProduceResponse> = (context,
   const { catalog } = services
   checkNamed(services, request.topicData.reduce((count, { partitionData }) => count + 1 + partitionData.length, 0))
   const topics = request.topicData.map(({ name }) => catalog.topicByName(name))
-  // Only a topic that is new to this node costs a barrier; everything else is appended at once.
-  if (topics.every((topic) => topic?.state === 'ready')) return new Produce(context, version, request, services).run(topics, true)
+  const produce = new Produce(context, version, request, services)
+  // Only what is new to this node costs a barrier; everything else is appended at once.
+  const isKnown = request.topicData.every(({ partitionData }, t) => hasPartitions(topics[t], partitionData))
+  return isKnown ? produce.run(topics, true) : findAndRun(produce, context, request, services)
+}
+
+type PartitionData = ProduceRequest['topicData'][number]['partitionData']
+
+function hasPartitions(topic: TopicInfo | null | undefined, asked: PartitionData): boolean {
+  return topic?.state === 'ready' && asked.every(({ index }) => index < topic.readyPartitionCount)
+}
+
+async function findAndRun(
+  produce: Produce, context: RequestContext, { topicData }: ProduceRequest, services: GatewayServices
+): Promise<ProduceResponse | null> {
   const release = context.holdOrder() // or a later batch could overtake as soon as the topic is known
-  return findTopics(services, request.topicData.map(({ name }) => ({ name, topicId: null }))).then((found) => {
-    const answer = new Produce(context, version, request, services).run(found.topics, found.fresh)
+  try {
+    const names = topicData.map(({ name, partitionData }) => ({ name, topicId: null, partitionCount: countOf(partitionData) }))
+    const { topics, fresh } = await findTopics(services, names)
+    return produce.run(topics, fresh)
+  } finally {
     release()
-    return answer
-  })
+  }
+}
+
+function countOf(asked: PartitionData): number {
+  return asked.reduce((count, { index }) => Math.max(count, index + 1), 0)
 }
 
 class Produce {
@@ -54,14 +73,17 @@ class Produce {
   run(topics: readonly (TopicInfo | null)[], fresh: boolean): Promise<ProduceResponse | null> {
     const { acks, timeoutMs, topicData } = this.#request
     const refused = acks < -1 || acks > 1 ? KAFKA_ERROR.INVALID_REQUIRED_ACKS : 0
+    const missing = fresh ? KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
     topicData.forEach(({ name, partitionData }, t) => {
       const topic = topics[t] ?? null
       const allowed = authorize(this.#context, 'write', { type: 'topic', name })
-      const code = refused !== 0 ? refused : !allowed ? KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED : topicError(topic, fresh)
+      const code = refused !== 0 ? refused
+        : !allowed ? KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED : topic?.state === 'ready' ? 0 : missing
       partitionData.forEach(({ index, records }, p) => {
         const answer = this.#answers[t]?.[p]
         if (answer === undefined) return
-        const outcome = code !== 0 || topic === null ? code : this.#append(topic, index, records, answer)
+        const outcome = code !== 0 || topic === null ? code
+          : index < 0 || index >= topic.readyPartitionCount ? missing : this.#append(topic, index, records, answer)
         if (outcome !== 0) fail(answer, outcome)
       })
     })
@@ -73,7 +95,8 @@ class Produce {
   /** Called once by the deadlines when the client's time is over. */
   expire(): void {
     if (this.#over) return
-    for (const partitions of this.#answers) for (const answer of partitions) if (answer.errorCode === UNANSWERED) fail(answer, KAFKA_ERROR.REQUEST_TIMED_OUT)
+    for (const answer of this.#answers.flat())
+      if (answer.errorCode === UNANSWERED) fail(answer, KAFKA_ERROR.REQUEST_TIMED_OUT)
     this.#finish()
   }
 
@@ -82,16 +105,16 @@ class Produce {
   }
 
   /** @returns a Kafka error code, or 0 if the ingest took the batch. */
-  #append(topic: TopicInfo, partition: number, records: Uint8Array | readonly Uint8Array[] | null, answer: PartitionAnswer): number {
+  #append(topic: TopicInfo, partition: number, records: PartitionData[number]['records'], answer: PartitionAnswer): number {
     const { topicId } = topic
-    if (partition < 0 || partition >= topic.readyPartitionCount) return KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION
+    const { shardCount } = this.#services.membership.current()
     if (!(records instanceof Uint8Array) || records.byteLength === 0) return KAFKA_ERROR.INVALID_RECORD
     const limits = { messageBytesMax: messageBytesMaxOf(topic), zstdAllowed: this.#version >= ZSTD_SINCE }
     const error = checkBatch(records, limits, facts)
     if (error !== 0) return error
     const { recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes, crc } = facts
     const taken = this.#services.ingest.append({
-      bytes: records, shard: shardOfPartition(topicId, partition, this.#services.membership.current().shardCount), topicId, partition,
+      bytes: records, shard: shardOfPartition(topicId, partition, shardCount), topicId, partition,
       recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes, crc, origin: this.#context.connectionId,
       answer: (errorCode, baseOffset, logAppendTimeMs, logStartOffset) => {
         if (this.#over) return
@@ -139,9 +162,4 @@ function newAnswer(index: number): PartitionAnswer {
 function fail(answer: PartitionAnswer, errorCode: number): void {
   answer.errorCode = errorCode
   answer.errorMessage = kafkaErrorName(errorCode)
-}
-
-function topicError(topic: TopicInfo | null, fresh: boolean): number {
-  if (topic === null) return fresh ? KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
-  return topic.state === 'ready' ? 0 : KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION
 }

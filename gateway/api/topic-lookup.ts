@@ -4,7 +4,11 @@ import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { GatewayServices } from './handler.ts'
 
 /** What a request names a topic by: an id where it has one, else a name. */
-export type TopicName = { readonly name: string | null; readonly topicId: string | null }
+export type TopicName = {
+  readonly name: string | null
+  readonly topicId: string | null
+  readonly partitionCount?: number // how many it has at least, by what the request says
+}
 
 const NAME = /^[a-zA-Z0-9._-]{1,249}$/
 
@@ -22,14 +26,15 @@ function find({ catalog }: GatewayServices, { name, topicId }: TopicName): Topic
 }
 
 /**
- * Finds topics, with one barrier if any is not known, so that a topic made through another node is known here too.
- * `fresh` is false if the barrier failed: then a missing topic may well exist.
+ * Finds topics, with one barrier if any is not known, or not with so many partitions, so that what was made through
+ * another node is known here too. `fresh` is false if the barrier failed: then what is missing may well exist.
  */
 export async function findTopics(
   services: GatewayServices, names: readonly TopicName[]
 ): Promise<{ readonly topics: (TopicInfo | null)[]; readonly fresh: boolean }> {
   const topics = names.map((name) => find(services, name))
-  if (!topics.includes(null)) return { topics, fresh: true }
+  const isKnown = names.every(({ partitionCount = 0 }, t) => (topics[t]?.readyPartitionCount ?? -1) >= partitionCount)
+  if (isKnown) return { topics, fresh: true }
   try {
     await services.catalog.barrier()
   } catch (error) {

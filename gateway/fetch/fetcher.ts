@@ -18,12 +18,13 @@ export type FetcherParts = {
   readonly transport: Transport
   readonly cache: LogCache
   readonly log: Log
-  readonly settings: { readonly readDeadlineMs: number }
+  readonly settings: { readonly readDeadlineMs: number; readonly fetchReadsMax: number }
 }
 
 export type Planned = PlanResponse['partitions'][number]
 export type Run = Planned['runs'][number]
 
+const NOTHING = { highWatermark: -1, lastStableOffset: -1, logStartOffset: -1, runs: [] } as const
 const PLAN_GRACE_MS = 5_000 // on top of what a plan may wait: then the reader is taken for dead
 
 export class Fetcher {
@@ -39,13 +40,14 @@ export class Fetcher {
     try {
       const reader = zoneReaderOf(membership.current(), zone, request.shard)
       if (reader === null) throw new ZonewiseError('RPC_UNAVAILABLE', 'no broker in this zone', { zone })
-      const { response } = await transport.call(reader, planCall, request, { deadlineMs: request.waitMs + PLAN_GRACE_MS, signal })
-      return response.partitions
+      const options = { deadlineMs: request.waitMs + PLAN_GRACE_MS, signal }
+      return (await transport.call(reader, planCall, request, options)).response.partitions
     } catch (error) {
-      if (signal.aborted) throw error
+      if (signal.aborted || !(error instanceof ZonewiseError)) throw error
       log.debug('plan failed', { shard: request.shard, reason: explain(error) })
-      const errorCode = error instanceof ZonewiseError && error.code === 'SHARD_QUARANTINED' ? KAFKA_ERROR.KAFKA_STORAGE_ERROR : KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
-      return request.partitions.map(() => ({ errorCode, highWatermark: -1, lastStableOffset: -1, logStartOffset: -1, runs: [] }))
+      const isDamaged = error.code === 'SHARD_QUARANTINED'
+      const errorCode = isDamaged ? KAFKA_ERROR.KAFKA_STORAGE_ERROR : KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
+      return request.partitions.map(() => ({ ...NOTHING, errorCode }))
     }
   }
 
@@ -54,30 +56,36 @@ export class Fetcher {
    * Buffers belong to a cache: only the header patch may change them.
    */
   async read(runs: readonly Run[], signal: AbortSignal): Promise<(readonly Uint8Array[] | null)[]> {
-    const found = runs.map((run) => this.#parts.cache.find({ source: run.source, chunkSeq: run.chunkSeq }, run.position, run.position + run.length))
-    const missing = runs.map((run, i) => ({ run, i })).filter(({ i }) => found[i] === null)
+    const { cache, settings } = this.#parts
+    const found = runs.map((run) => cache.find(run, run.position, run.position + run.length))
+    const missing = [...runs.entries()].filter(([i]) => found[i] === null)
     if (missing.length === 0) return found
-    const byChunk = Map.groupBy(missing, ({ run }) => `${sourceName(run.source)}/${run.chunkSeq}`)
-    await Promise.all([...byChunk.entries()].map(async ([name, wanted]) => {
-      const sorted = [...wanted].sort((a, b) => a.run.position - b.run.position)
-      const buffers = await this.#readChunk(name, sorted.map(({ run }) => run), signal)
-      sorted.forEach(({ i }, at) => { found[i] = buffers === null ? null : [buffers[at]!] })
-    }))
+    const chunks = [...Map.groupBy(missing, ([, run]) => `${sourceName(run.source)}/${run.chunkSeq}`)]
+    let next = 0
+    const readOn = async (): Promise<void> => {
+      for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) {
+        const [name, wanted] = chunk
+        const sorted = wanted.toSorted(([, a], [, b]) => a.position - b.position)
+        const buffers = await this.#readChunk(name, sorted.map(([, run]) => run), signal)
+        for (const [at, [i]] of sorted.entries()) found[i] = buffers === null ? null : [buffers[at]!]
+      }
+    }
+    await Promise.all(Array.from({ length: Math.min(settings.fetchReadsMax, chunks.length) }, readOn))
     return found
   }
 
   async #readChunk(name: string, runs: readonly Run[], signal: AbortSignal): Promise<readonly Uint8Array[] | null> {
     const { membership, transport, zone, log, settings } = this.#parts
-    const [first] = runs
-    if (first === undefined) return []
+    const { source, chunkSeq } = runs[0]!
     try {
       const reader = readerOfChunk(membership.current(), zone, name)
       if (reader === null) throw new ZonewiseError('RPC_UNAVAILABLE', 'no broker in this zone', { zone })
       const ranges = runs.map(({ position, length }) => ({ start: position, end: position + length }))
-      const { response, payload } = await transport.call(reader, readCall, { source: first.source, chunkSeq: first.chunkSeq, ranges }, { deadlineMs: settings.readDeadlineMs, signal })
+      const options = { deadlineMs: settings.readDeadlineMs, signal }
+      const { response, payload } = await transport.call(reader, readCall, { source, chunkSeq, ranges }, options)
       return response.errorCode === 0 && payload.length === runs.length ? payload : null
     } catch (error) {
-      if (signal.aborted) throw error
+      if (signal.aborted || !(error instanceof ZonewiseError)) throw error
       log.warn('chunk not read', { chunk: name, reason: explain(error) })
       return null
     }

@@ -3,20 +3,22 @@
  * bytes, oldest out first. Buffers may be changed by the header patch only. What was given to a reader may still be on
  * its way to a socket when it falls out: only what nobody ever asked for is released.
  */
-import { sourceName, type ChunkRef, type Source } from '#shared/object/chunk-ref.ts'
+import type { ChunkRef, Source } from '#shared/object/chunk-ref.ts'
 import type { SealedChunk } from './open-chunk.ts'
 
-type Cached = { readonly positions: Float64Array; readonly payload: readonly Uint8Array[]; readonly bytes: number; lent: boolean }
+type Cached = {
+  readonly positions: Float64Array; readonly payload: readonly Uint8Array[]; readonly bytes: number; lent: boolean
+}
 
 export class LogCache {
-  readonly #source: string
+  readonly #source: Source
   readonly #bytesMax: number
   readonly #chunks = new Map<number, Cached>() // by chunkSeq, in order of arrival
   readonly #release: (bytes: Uint8Array) => void
   #bytes = 0
 
   constructor(source: Source, bytesMax: number, release: (bytes: Uint8Array) => void = () => {}) {
-    this.#source = sourceName(source)
+    this.#source = source
     this.#bytesMax = bytesMax
     this.#release = release
   }
@@ -40,14 +42,18 @@ export class LogCache {
   }
 
   /** The batches in [start, end) of a chunk, one buffer each; null if the chunk is not here. Bounds are batch bounds. */
-  find(ref: ChunkRef, start: number, end: number): readonly Uint8Array[] | null {
-    const cached = this.#chunks.get(ref.chunkSeq)
-    if (cached === undefined || sourceName(ref.source) !== this.#source) return null
+  find({ source, chunkSeq }: ChunkRef, start: number, end: number): readonly Uint8Array[] | null {
+    const cached = this.#chunks.get(chunkSeq)
+    if (cached === undefined || !isSame(source, this.#source)) return null
     cached.lent = true
     const first = lowerBound(cached.positions, start)
     const last = lowerBound(cached.positions, end)
     return cached.payload.slice(first, last)
   }
+}
+
+function isSame(a: Source, b: Source): boolean {
+  return a.nonce === b.nonce && a.nodeId === b.nodeId && a.nodeEpoch === b.nodeEpoch && a.lane === b.lane
 }
 
 function lowerBound(positions: Float64Array, position: number): number {

@@ -9,7 +9,7 @@ import { crc32c } from '../binary/crc32c.ts'
 import { KAFKA_ERROR } from '../wire/error-codes.ts'
 
 export const BATCH = {
-  headerBytes: 61, lengthBytes: 12, magicAt: 16, crcAt: 17, crcFrom: 21,
+  headerBytes: 61, lengthBytes: 12, magic: 2, magicAt: 16, crcAt: 17, crcFrom: 21,
   codecMask: 7, zstd: 4, timestampTypeBit: 8, transactionalBit: 16, controlBit: 32
 } as const
 
@@ -20,7 +20,9 @@ export type BatchFacts = {
 }
 
 export function newBatchFacts(): BatchFacts {
-  return { length: 0, recordCount: 0, maxTimestamp: 0, producerId: 0, producerEpoch: 0, baseSequence: 0, attributes: 0, crc: 0 }
+  return {
+    length: 0, recordCount: 0, maxTimestamp: 0, producerId: 0, producerEpoch: 0, baseSequence: 0, attributes: 0, crc: 0
+  }
 }
 
 export type BatchLimits = { readonly messageBytesMax: number; readonly zstdAllowed: boolean }
@@ -48,6 +50,10 @@ export function recordSpanAt(bytes: Uint8Array, at: number): number {
   return i32(bytes, at + 23) + 1
 }
 
+export function codecAt(bytes: Uint8Array, at: number): number {
+  return bytes[at + 22]! & BATCH.codecMask
+}
+
 export function baseOffsetAt(bytes: Uint8Array, at: number): number {
   return i64(bytes, at)
 }
@@ -67,8 +73,8 @@ export function batchCrcMatches(bytes: Uint8Array, at: number, length: number): 
  */
 export function checkBatch(bytes: Uint8Array, limits: BatchLimits, facts: BatchFacts): number {
   const total = bytes.byteLength
-  // The magic byte lies at the same place in every format: an old one is told so even where it is shorter.
-  if (total > BATCH.magicAt && bytes[BATCH.magicAt] !== 2) return KAFKA_ERROR.UNSUPPORTED_FOR_MESSAGE_FORMAT
+  // The magic byte lies at the same place in every format: an old one is not called damaged where it is shorter.
+  if (total > BATCH.magicAt && bytes[BATCH.magicAt] !== BATCH.magic) return KAFKA_ERROR.INVALID_RECORD
   if (total < BATCH.headerBytes) return KAFKA_ERROR.CORRUPT_MESSAGE
   const length = i32(bytes, 8) + BATCH.lengthBytes
   if (length < BATCH.headerBytes || length > total) return KAFKA_ERROR.CORRUPT_MESSAGE
@@ -87,8 +93,12 @@ export function checkBatch(bytes: Uint8Array, limits: BatchLimits, facts: BatchF
   if ((attributes & BATCH.controlBit) !== 0) return KAFKA_ERROR.INVALID_RECORD
   if ((attributes & BATCH.transactionalBit) !== 0) return KAFKA_ERROR.INVALID_TXN_STATE
   const maxTimestamp = i64(bytes, 35)
-  if ((attributes & BATCH.timestampTypeBit) !== 0 || !Number.isSafeInteger(maxTimestamp)) return KAFKA_ERROR.INVALID_TIMESTAMP
-  if (producerId !== -1 && (producerId < 0 || baseSequence < 0 || i16(bytes, 51) < 0 || !Number.isSafeInteger(producerId))) return KAFKA_ERROR.INVALID_RECORD
+  if ((attributes & BATCH.timestampTypeBit) !== 0) return KAFKA_ERROR.INVALID_TIMESTAMP
+  if (!Number.isSafeInteger(maxTimestamp)) return KAFKA_ERROR.INVALID_TIMESTAMP
+  if (producerId !== -1) {
+    if (producerId < 0 || !Number.isSafeInteger(producerId)) return KAFKA_ERROR.INVALID_RECORD
+    if (baseSequence < 0 || i16(bytes, 51) < 0) return KAFKA_ERROR.INVALID_RECORD
+  }
   facts.length = length
   facts.recordCount = recordCount
   facts.maxTimestamp = maxTimestamp

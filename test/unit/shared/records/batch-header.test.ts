@@ -21,8 +21,8 @@ test('batch-header: a good batch is taken and its facts are read', () => {
 })
 
 test('batch-header: what PROTOCOL 2.1 forbids gets the code it names', () => {
-  assert.equal(check(changed((b) => b.writeInt8(1, 16))), KAFKA_ERROR.UNSUPPORTED_FOR_MESSAGE_FORMAT)
-  assert.equal(check(changed((b) => b.writeInt8(0, 16))), KAFKA_ERROR.UNSUPPORTED_FOR_MESSAGE_FORMAT)
+  assert.equal(check(changed((b) => b.writeInt8(1, 16))), KAFKA_ERROR.INVALID_RECORD)
+  assert.equal(check(changed((b) => b.writeInt8(0, 16))), KAFKA_ERROR.INVALID_RECORD)
   assert.equal(check(changed((b) => { b[100]! ^= 1 }, false)), KAFKA_ERROR.CORRUPT_MESSAGE)
   assert.equal(check(changed((b) => b.writeInt32BE(1_000_000, 8))), KAFKA_ERROR.CORRUPT_MESSAGE)
   assert.equal(check(changed((b) => b.writeInt32BE(-5, 8))), KAFKA_ERROR.CORRUPT_MESSAGE)
