@@ -23,6 +23,7 @@ export type SimulationOptions = {
   readonly seed: number
   readonly minutes: number // virtual, under faults
   readonly seams?: Seams
+  readonly finishMs?: number // virtual, for each step after the faults
   readonly echo?: (line: string) => void
 }
 
@@ -47,16 +48,18 @@ export async function runSimulation(options: SimulationOptions): Promise<Simulat
 
 class Simulation {
   readonly #minutes: number
+  readonly #finishMs: number
   readonly #time = new VirtualTime()
   readonly #trace: Trace
   readonly #rng: Rng
-  readonly #history = new History()
+  readonly #history = new History((line) => this.#trace.add(`${this.#time.nowMs} ${line}`))
   readonly #world: World
   readonly #chaos: Chaos
   #failure: unknown = null
 
-  constructor({ seed, minutes, seams = {}, echo }: SimulationOptions) {
+  constructor({ seed, minutes, seams = {}, finishMs = FINISH_MS, echo }: SimulationOptions) {
     this.#minutes = minutes
+    this.#finishMs = finishMs
     this.#trace = new Trace(echo)
     this.#rng = new Rng(seed)
     const layout = drawLayout(this.#rng.fork())
@@ -76,7 +79,6 @@ class Simulation {
     for (const { rule, what } of violations) this.#trace.add(`violation ${rule}: ${what}`)
     const { events } = this.#history
     const count = (kind: string): number => events.reduce((sum, event) => sum + (event.kind === kind ? 1 : 0), 0)
-    for (const event of events) this.#trace.add(JSON.stringify(event))
     return {
       violations, virtualMs: this.#time.nowMs,
       counts: { events: this.#trace.count, faults: this.#chaos.count, sent: count('sent'), acked: count('acked'), read: count('read') },
@@ -109,15 +111,15 @@ class Simulation {
   }
 
   async #end({ producers, readers }: Work): Promise<void> {
-    await this.#finish('the cluster does not heal', FINISH_MS, this.#chaos.heal())
+    await this.#finish('the cluster does not heal', this.#finishMs, this.#chaos.heal())
     for (const client of [...producers, ...readers]) client.stop()
     const isDone = async (): Promise<void> => { while (producers.some(({ done }) => !done)) await sleep(this.#time, TICK_MS) }
-    await this.#finish(() => `producers do not finish: ${producers.filter(({ done }) => !done).map(({ caller }) => caller.parts.name).join(', ')}`, FINISH_MS, isDone())
-    await this.#finish('what was written cannot be read', FINISH_MS, this.#readAll('healed'))
+    await this.#finish(() => `producers do not finish: ${producers.filter(({ done }) => !done).map(({ caller }) => caller.parts.name).join(', ')}`, this.#finishMs, isDone())
+    await this.#finish('what was written cannot be read', this.#finishMs, this.#readAll('healed'))
     const { nodeIds } = this.#world
     for (const nodeId of nodeIds) this.#world.crash(nodeId)
-    await this.#finish('the cluster does not come back', FINISH_MS, Promise.all(nodeIds.map((nodeId) => this.#world.start(nodeId))))
-    await this.#finish('what was written cannot be read after all died', FINISH_MS, this.#readAll('reborn'))
+    await this.#finish('the cluster does not come back', this.#finishMs, Promise.all(nodeIds.map((nodeId) => this.#world.start(nodeId))))
+    await this.#finish('what was written cannot be read after all died', this.#finishMs, this.#readAll('reborn'))
   }
 
   async #readAll(when: string): Promise<void> {

@@ -30,13 +30,21 @@ export class History {
   readonly finals: FinalLog[] = []
   /** Seen by the clients themselves: an answer that may never be given. */
   readonly violations: Violation[] = []
+  readonly #note: (line: string) => void
+
+  /** `note` gets a line for all that is added. */
+  constructor(note: (line: string) => void = () => {}) {
+    this.#note = note
+  }
 
   add(event: Event): void {
     this.events.push(event)
+    this.#note(JSON.stringify(event))
   }
 
   violation(rule: string, what: string): void {
     this.violations.push({ rule, what })
+    this.#note(`violation ${rule}: ${what}`)
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * An idempotent producer as Kafka's clients are: up to five batches of a partition in flight; after a failure the oldest
- * goes again alone until it is acked, with the same sequence, over whatever connection there is.
+ * goes again alone until it is acked, with the same sequence, over whatever connection there is. A server remembers five
+ * batches, so none goes out that is five or more behind the oldest not acked, even if those in between are.
  */
 import { API } from '#shared/wire/api-registry.ts'
 import type { RecordId } from '../check/history.ts'
@@ -9,8 +10,8 @@ import { ConnectionLost } from './connection.ts'
 import { IN_FLIGHT_MAX, isOutOfOrder, nameOf, Producer, REQUEST_MS, type Target } from './producer.ts'
 import { encodeBatch } from './record-batch.ts'
 
-type Batch = { readonly records: readonly RecordId[]; readonly bytes: Uint8Array; state: 'new' | 'flying' | 'again' }
-type Line = { readonly target: Target; nextSequence: number; readonly batches: Batch[]; resting: boolean } // oldest first
+type Batch = { readonly number: number; readonly records: readonly RecordId[]; readonly bytes: Uint8Array; state: 'new' | 'flying' | 'again' }
+type Line = { readonly target: Target; nextNumber: number; nextSequence: number; readonly batches: Batch[]; resting: boolean } // oldest first
 
 const LINE_MAX = 8 // batches waiting in a partition: then the producer rests
 const REST_MS = 150
@@ -48,12 +49,12 @@ export class IdempotentProducer extends Producer {
     const { rng, name, nowMs } = this.caller.parts
     const target = this.pickTarget()
     let line = this.#lines.get(nameOf(target))
-    if (line === undefined) this.#lines.set(nameOf(target), (line = { target, nextSequence: 0, batches: [], resting: false }))
+    if (line === undefined) this.#lines.set(nameOf(target), (line = { target, nextNumber: 0, nextSequence: 0, batches: [], resting: false }))
     if (line.batches.length >= LINE_MAX) return
     const records = this.newRecords(name, target, 1 + rng.below(3))
     const owner = { producerId: this.#producerId, producerEpoch: this.#producerEpoch, baseSequence: line.nextSequence }
     line.nextSequence += records.length
-    line.batches.push({ records, bytes: encodeBatch(records, owner, nowMs(), rng.below(300)), state: 'new' })
+    line.batches.push({ number: line.nextNumber++, records, bytes: encodeBatch(records, owner, nowMs(), rng.below(300)), state: 'new' })
     this.#send(line)
   }
 
@@ -64,7 +65,8 @@ export class IdempotentProducer extends Producer {
       if (batches[0]!.state === 'again') void this.#fly(line, batches[0]!)
       return
     }
-    for (const batch of batches.slice(0, IN_FLIGHT_MAX)) if (batch.state === 'new') void this.#fly(line, batch)
+    for (const batch of batches)
+      if (batch.state === 'new' && batch.number < batches[0]!.number + IN_FLIGHT_MAX) void this.#fly(line, batch)
   }
 
   async #fly(line: Line, batch: Batch): Promise<void> {

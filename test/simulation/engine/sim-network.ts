@@ -81,6 +81,8 @@ export class HostNetwork implements Network {
   readonly address: string
   readonly #kills: (() => void)[] = []
   alive = true
+  /** How long the machine stands still from now on: nothing arrives before. */
+  frozenMs: () => number = () => 0
 
   constructor(network: SimNetwork, address: string) {
     this.#network = network
@@ -192,7 +194,9 @@ class SimSocket implements Socket {
   }
 
   receive(flying: Flying): void {
-    if (this.#paused || this.#held.length > 0) this.#held.push(flying)
+    const frozenMs = this.host.frozenMs()
+    if (frozenMs > 0) this.#connection.network.time.after(frozenMs, () => this.receive(flying))
+    else if (this.#paused || this.#held.length > 0) this.#held.push(flying)
     else this.#deliver(flying)
   }
 

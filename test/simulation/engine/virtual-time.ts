@@ -7,7 +7,7 @@ import type { Cancel, Timer } from '#shared/runtime/runtime.ts'
 type Waiting = { readonly atMs: number; readonly order: number; fn: (() => void) | null }
 
 /** Work of one instant: more means that something calls itself for ever. */
-const TURNS_MAX = 1_000_000
+const TURNS_MAX = 100_000
 
 export class VirtualTime implements Timer {
   #nowMs = 0

@@ -20,7 +20,7 @@ export class Chaos {
   async run(): Promise<void> {
     const faults: readonly (readonly [weight: number, fault: () => Promise<void> | void])[] = [
       [6, () => this.#crashOne()], [1, () => this.#crashAll()], [3, () => this.#expelLiving()], [3, () => this.#storeTrouble()], [3, () => this.#journalTrouble()],
-      [3, () => this.#rpcTrouble()], [2, () => this.#cut()], [2, () => this.#world.network.resetSome(this.#rng.pick([200, 1_000]))],
+      [4, () => this.#rpcTrouble()], [2, () => this.#freeze()], [2, () => this.#cut()], [2, () => this.#world.network.resetSome(this.#rng.pick([200, 1_000]))],
       [2, () => this.#networkTrouble()], [1, () => this.#skew()], [1, () => this.#slowNews()]
     ]
     const lots = faults.flatMap(([weight, fault]) => Array.from({ length: weight }, () => fault))
@@ -99,6 +99,7 @@ export class Chaos {
     rpcFaults.delayMsMax = this.#rng.pick([5, 50, 700])
     rpcFaults.inOrder = this.#rng.below(2) === 0
     rpcFaults.dropPerMille = this.#rng.pick([0, 30, 200])
+    rpcFaults.dropOnly = this.#rng.pick([null, 'commit', 'feed', 'plan'])
     await this.#pause(3_000)
     this.#calmUnlessStopped(() => { Object.assign(rpcFaults, CALM_RPC) })
   }
@@ -118,6 +119,19 @@ export class Chaos {
     faults.piecesMax = this.#rng.pick([1, 4, 20])
     await this.#pause(3_000)
     this.#calmUnlessStopped(() => { Object.assign(faults, CALM_NETWORK) })
+  }
+
+  /** A node stops in the middle and wakes up later; perhaps it was taken for dead. */
+  async #freeze(): Promise<void> {
+    const nodeId = this.#rng.pick(this.#world.nodeIds)
+    const ms = 100 + this.#rng.below(3_000)
+    this.#world.freeze(nodeId, ms)
+    if (this.#rng.below(2) === 0) return
+    await this.#pause(ms)
+    if (this.#stopped || !this.#world.isUp(nodeId)) return
+    this.#world.expel(nodeId)
+    await this.#pause(ms)
+    if (!this.#stopped) this.#world.readmit(nodeId)
   }
 
   #skew(): void {

@@ -5,13 +5,14 @@
 import type { Journal, ShardJournal } from '#shared/journal/journal.ts'
 import { MemoryJournal, type MemoryJournalMedium } from '#shared/journal/memory-journal.ts'
 import type { Rng } from '#shared/runtime/rng.ts'
-import type { Runtime } from '#shared/runtime/runtime.ts'
+import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
 import { FaultyStore } from '#shared/store/faulty-store.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import type { Trace } from '../engine/trace.ts'
 import type { VirtualTime } from '../engine/virtual-time.ts'
 
 const WALL_START_MS = 1_760_000_000_000
+const ROUNDING_MS = 0.001 // of sums of fractions
 
 export type LifeParts = { readonly name: string; readonly time: VirtualTime; readonly trace: Trace; readonly rng: Rng }
 
@@ -20,6 +21,7 @@ export class Life {
   readonly runtime: Runtime
   readonly #parts: LifeParts
   #alive = true
+  #thawsMs = 0
   /** What the node's wall clock is wrong by. */
   skewMs = 0
 
@@ -30,7 +32,13 @@ export class Life {
     this.runtime = {
       clock: { nowMs: () => Math.floor(WALL_START_MS + time.nowMs + this.skewMs), monotonicMs: () => time.nowMs },
       timer: {
-        after: (ms, fn) => time.after(ms, () => { if (this.#alive) fn() }),
+        after: (ms, fn) => {
+          let cancel = time.after(ms, () => {
+            if (this.frozenMs > 0) cancel = time.after(this.frozenMs, () => { if (this.#alive) fn() })
+            else if (this.#alive) fn()
+          })
+          return () => cancel()
+        },
         soon: (fn) => { time.soon(() => { if (this.#alive) fn() }) }
       },
       chance: rng
@@ -45,12 +53,24 @@ export class Life {
     this.#alive = false
   }
 
+  /** Stands still for `ms`, as a process that is not scheduled: no timer, no answer, no byte comes in. */
+  freeze(ms: number): void {
+    this.#thawsMs = this.#parts.time.nowMs + ms
+  }
+
+  /** How long it stands still from now on. */
+  get frozenMs(): number {
+    const leftMs = this.#thawsMs - this.#parts.time.nowMs
+    return leftMs > ROUNDING_MS ? leftMs : 0
+  }
+
   /** Calls of a dead node do nothing and never settle; a live one's never settle if it dies meanwhile. */
   async call<T>(name: string, work: () => Promise<T>): Promise<T> {
     const { time, trace } = this.#parts
     if (!this.#alive) return never()
     try {
       const result = await work()
+      if (this.frozenMs > 0) await sleep(time, this.frozenMs)
       if (!this.#alive) return await never()
       trace.add(`${time.nowMs} ${this.name} ${name}`)
       return result

@@ -32,9 +32,9 @@ export type Seams = {
   readonly transport?: (transport: Transport, life: Life) => Transport
 }
 
-export type RpcFaults = { delayMsMax: number; inOrder: boolean; dropPerMille: number }
+export type RpcFaults = { delayMsMax: number; inOrder: boolean; dropPerMille: number; dropOnly: string | null } // dropOnly: calls of this name
 
-export const CALM_RPC: Readonly<RpcFaults> = { delayMsMax: 2, inOrder: true, dropPerMille: 0 }
+export const CALM_RPC: Readonly<RpcFaults> = { delayMsMax: 2, inOrder: true, dropPerMille: 0, dropOnly: null }
 export const CALM_STORE: Readonly<StoreFaults> = { delayMsMin: 1, delayMsMax: 20, errorBeforePerMille: 0, errorAfterPerMille: 0 }
 export const CALM_JOURNAL: Readonly<JournalFaults> = { ...NO_JOURNAL_FAULTS, delayMsMax: 6 }
 
@@ -160,6 +160,13 @@ export class World {
     if (running !== undefined) running.life.skewMs += ms
   }
 
+  freeze(nodeId: number, ms: number): void {
+    const running = this.#running.get(nodeId)
+    if (running === undefined) return
+    this.trace.add(`${this.time.nowMs} freeze ${running.life.name} ${ms}`)
+    running.life.freeze(ms)
+  }
+
   /** Hands the faults as they are now to all nodes. */
   applyFaults(): void {
     for (const running of this.#running.values()) this.#applyTo(running)
@@ -186,6 +193,7 @@ export class World {
     const store = new LifeStore(life, this.#store, time, rng.fork())
     const journal = new LifeJournal(life, this.#medium, time, rng.fork())
     const host = this.network.host(hostOf(nodeId))
+    host.frozenMs = () => life.frozenMs
     const log = new SimLog({ node: life.name, time, trace, history: this.#history, alive: () => life.alive })
     const { journal: wrapJournal, store: wrapStore, transport: wrapTransport } = this.#seams
     const transport = this.#hub.attach({ nodeId, zone })
@@ -221,11 +229,13 @@ export class World {
   }
 
   #faultOf(from: number, to: number, name: string): Fault {
-    const { rng, time, rpcFaults: { delayMsMax, inOrder, dropPerMille } } = this
+    const { rng, time, rpcFaults: { delayMsMax, inOrder, dropPerMille, dropOnly } } = this
     const cut = this.cuts.has(`${from}-${to}`) || this.cuts.has(`${to}-${from}`)
-    const [dropRequest, dropReply] = [cut || rng.below(1_000) < dropPerMille, rng.below(1_000) < dropPerMille]
+    const perMille = dropOnly === null || dropOnly === name ? dropPerMille : 0
+    const [dropRequest, dropReply] = [cut || rng.below(1_000) < perMille, rng.below(1_000) < perMille]
     const pair = `${from}-${to}`
-    let arrivesMs = time.nowMs + rng.fraction() * (from === to ? 0.1 : delayMsMax)
+    const frozenMs = Math.max(this.#running.get(from)?.life.frozenMs ?? 0, this.#running.get(to)?.life.frozenMs ?? 0)
+    let arrivesMs = time.nowMs + frozenMs + rng.fraction() * (from === to ? 0.1 : delayMsMax)
     if (inOrder) this.#arrivesMs.set(pair, (arrivesMs = Math.max(arrivesMs, this.#arrivesMs.get(pair) ?? 0)))
     this.trace.add(`${time.nowMs} rpc ${pair} ${name}${dropRequest ? ' lost' : dropReply ? ' reply lost' : ''}`)
     return { delayMs: arrivesMs - time.nowMs, dropRequest, dropReply }

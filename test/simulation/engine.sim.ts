@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { checkBatch, newBatchFacts } from '#shared/records/batch-header.ts'
+import { Rng } from '#shared/runtime/rng.ts'
+import { sleep } from '#shared/runtime/runtime.ts'
+import { decodeBatches, encodeBatch, NOBODY } from './client/record-batch.ts'
+import { SimNetwork } from './engine/sim-network.ts'
+import { Trace } from './engine/trace.ts'
+import { VirtualTime } from './engine/virtual-time.ts'
+
+test('virtual-time: fires in order of time, then of making, with promises settled in between', async () => {
+  const time = new VirtualTime()
+  const seen: string[] = []
+  time.after(5, () => { seen.push('b') })
+  time.after(5, () => { seen.push('c'); void Promise.resolve().then(() => { seen.push('promise') }); time.soon(() => { seen.push('soon') }) })
+  time.after(5, () => { seen.push('d') })
+  time.after(1, () => { seen.push('a'); time.after(0, () => { seen.push('at once') }) })
+  time.after(3, () => { seen.push('never') })()
+  await time.run(10)
+  assert.deepEqual(seen, ['a', 'at once', 'b', 'c', 'promise', 'soon', 'd'])
+  assert.equal(time.nowMs, 10)
+})
+
+test('virtual-time: fires thousands of timers in order and stops when told', async () => {
+  const time = new VirtualTime()
+  const rng = new Rng(3)
+  const seen: number[] = []
+  for (let i = 0; i < 3_000; i++) {
+    const cancel = time.after(rng.below(500), () => { seen.push(time.nowMs) })
+    if (i % 3 === 0) cancel()
+  }
+  await time.run(1_000, () => seen.length === 1_500)
+  assert.equal(seen.length, 1_500)
+  await time.run(1_000)
+  assert.equal(seen.length, 2_000)
+  assert.deepEqual(seen, [...seen].sort((a, b) => a - b))
+})
+
+test('virtual-time: says so when one instant never ends', async () => {
+  const time = new VirtualTime()
+  const again = (): void => { time.after(0, again) }
+  again()
+  await assert.rejects(time.run(1), /never ends/)
+})
+
+test('sim-network: bytes arrive in order, whole, in pieces that do not outlive the call; a dead host hears nothing', async () => {
+  const time = new VirtualTime()
+  const network = new SimNetwork(time, new Rng(9), new Trace())
+  network.faults.piecesMax = 5
+  network.faults.delayMsMax = 50
+  const [server, client] = [network.host('server'), network.host('client')]
+  const [received, kept, closed]: [number[], Uint8Array[], string[]] = [[], [], []]
+  await server.listen('server', 1, () => ({
+    data: (bytes) => { kept.push(bytes); received.push(...bytes) }, drain: () => {}, closed: () => { closed.push('server') }
+  }))
+  const dialled = client.connect('server', 1, { data: () => {}, drain: () => {}, closed: (error) => { closed.push(`client ${error?.message}`) } })
+  await time.run(100)
+  const socket = await dialled
+  for (let i = 0; i < 20; i++) socket.write([Uint8Array.of(3 * i, 3 * i + 1), Uint8Array.of(3 * i + 2)])
+  assert.equal(socket.bufferedBytes, 60)
+  await time.run(1_000)
+  assert.deepEqual(received, Array.from({ length: 60 }, (_, i) => i))
+  assert(kept.every((bytes) => bytes.every((byte) => byte === 0xee)))
+  assert.equal(socket.bufferedBytes, 0)
+  socket.write([Uint8Array.of(99)])
+  server.kill()
+  await time.run(2_000)
+  assert.equal(received.length, 60)
+  assert.deepEqual(closed, ['client connection reset'])
+  const refused = client.connect('server', 1, { data: () => {}, drain: () => {}, closed: () => {} })
+  await Promise.all([assert.rejects(refused, /refused/), time.run(3_000)])
+})
+
+test('sim-network: a paused end gets nothing until it reads on', async () => {
+  const time = new VirtualTime()
+  const network = new SimNetwork(time, new Rng(2), new Trace())
+  let received = 0
+  const accepted: { pause(): void; resume(): void }[] = []
+  await network.host('s').listen('s', 1, (socket) => {
+    accepted.push(socket)
+    return { data: (bytes) => { received += bytes.length }, drain: () => {}, closed: () => {} }
+  })
+  const dialled = network.host('c').connect('s', 1, { data: () => {}, drain: () => {}, closed: () => {} })
+  await time.run(10)
+  const socket = await dialled
+  accepted[0]!.pause()
+  socket.write([new Uint8Array(7)])
+  await Promise.all([sleep(time, 20), time.run(40)])
+  assert.deepEqual([received, socket.bufferedBytes], [0, 7])
+  accepted[0]!.resume()
+  await time.run(50)
+  assert.deepEqual([received, socket.bufferedBytes], [7, 0])
+})
+
+test('record-batch: is taken at the door, and comes back as it was', () => {
+  const records = [0, 1, 2].map((counter) => ({ producer: 'p-1', counter }))
+  const batch = encodeBatch(records, NOBODY, 1_760_000_000_000, 200)
+  assert.equal(checkBatch(batch, { messageBytesMax: 10_000, zstdAllowed: true }, newBatchFacts()), 0)
+  const found = decodeBatches(Buffer.concat([batch, encodeBatch(records, { producerId: 7, producerEpoch: 0, baseSequence: 300 }, 1, 0), batch.subarray(0, 70)]))
+  assert.deepEqual(found.map(({ record }) => record), [...records, ...records])
+  assert.deepEqual(found.map(({ offset }) => offset), [0, 1, 2, 0, 1, 2])
+})
