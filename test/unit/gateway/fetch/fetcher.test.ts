@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Fetcher, type Run } from '#gateway/fetch/fetcher.ts'
+import { LogCache } from '#gateway/ingest/log-cache.ts'
+import { LANE } from '#shared/object/chunk-ref.ts'
+import { chunkKey } from '#shared/object/chunk-ref.ts'
+import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
+import { dataTwin, type DataTwin } from '#test/support/data-twin.ts'
+import { nodeOf, snapshotOf } from '#test/support/gateway-twin.ts'
+
+const source = { nodeId: 9, nodeEpoch: 3, nonce: '0123456789abcdef', lane: LANE.region }
+const run = (chunkSeq: number, position: number, length: number): Run => ({ source, chunkSeq, position, length, baseOffset: 0, endOffset: 1 })
+const never = new AbortController().signal
+
+function setUp(fetchReadsMax = 4): { t: DataTwin; fetcher: Fetcher } {
+  const t = dataTwin()
+  const { transport, membership, log } = t.services
+  const settings = { readDeadlineMs: 1_000, fetchReadsMax }
+  return { t, fetcher: new Fetcher({ zone: 'az1', membership, transport, log, cache: new LogCache(source, 0), settings }) }
+}
+
+async function putChunks(t: DataTwin, count: number): Promise<void> {
+  for (let chunkSeq = 1; chunkSeq <= count; chunkSeq++)
+    await t.memory.put(chunkKey({ source, chunkSeq }), [Buffer.from(`chunk ${chunkSeq}: abcdefghij`)])
+}
+
+const texts = (found: readonly (readonly Uint8Array[] | null)[]): (string | null)[] =>
+  found.map((buffers) => (buffers === null ? null : Buffer.concat(buffers).toString()))
+
+test('fetcher: runs of one chunk are read by one call, and come back in the order asked for', async () => {
+  const { t, fetcher } = setUp()
+  await putChunks(t, 2)
+  const found = await fetcher.read([run(1, 12, 3), run(2, 0, 7), run(1, 9, 3)], never)
+  assert.deepEqual(texts(found), ['def', 'chunk 2', 'abc'])
+  assert.equal(t.broker.reads.length, 2)
+})
+
+test('fetcher: no more chunks are read at a time than the setting says', async () => {
+  const { t, fetcher } = setUp(3)
+  await putChunks(t, 20)
+  let [reading, most] = [0, 0]
+  const get = t.memory.get.bind(t.memory)
+  t.memory.get = async (...args) => {
+    most = Math.max(most, ++reading)
+    await new Promise(setImmediate)
+    reading -= 1
+    return get(...args)
+  }
+  const found = await fetcher.read(Array.from({ length: 20 }, (_, i) => run(i + 1, 0, 6)), never)
+  assert.deepEqual(texts(found), Array(20).fill('chunk '))
+  assert.equal(most, 3)
+})
+
+test('fetcher: a chunk that cannot be read costs its own runs only', async () => {
+  const { t, fetcher } = setUp()
+  await putChunks(t, 3)
+  t.broker.canRead = (key) => !key.endsWith('2')
+  assert.deepEqual(texts(await fetcher.read([run(1, 0, 7), run(2, 0, 7), run(3, 0, 7)], never)), ['chunk 1', null, 'chunk 3'])
+})
+
+test('fetcher: a zone without a broker gets codes that clients retry, never another zone\'s bytes', async () => {
+  const { t, fetcher } = setUp()
+  await putChunks(t, 1)
+  t.membership.set(snapshotOf([nodeOf(1, 'az2')], 2))
+  const partitions = [{ topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: 0, fetchOffset: 0, maxBytes: 1, currentLeaderEpoch: -1 }]
+  const planned = await fetcher.plan({ shard: 0, waitMs: 0, minBytes: 0, isolationLevel: 0, partitions }, never)
+  assert.deepEqual(planned.map(({ errorCode }) => errorCode), [KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER])
+  assert.deepEqual(texts(await fetcher.read([run(1, 0, 7)], never)), [null])
+  assert.deepEqual(t.log.of('warn'), ['chunk not read'])
+})
