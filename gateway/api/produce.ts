@@ -61,6 +61,7 @@ class Produce {
   readonly #done = Promise.withResolvers<ProduceResponse | null>()
   #waiting = 1 // this handler itself, until all is handed on
   #over = false
+  #deadline = -1
 
   constructor(context: RequestContext, version: number, request: ProduceRequest, services: GatewayServices) {
     this.#context = context
@@ -87,7 +88,7 @@ class Produce {
         if (outcome !== 0) fail(answer, outcome)
       })
     })
-    if (this.#waiting > 1) this.#services.ingest.deadlines.add(Math.max(1, timeoutMs), this)
+    if (this.#waiting > 1) this.#deadline = this.#services.ingest.deadlines.add(Math.max(1, timeoutMs), this)
     this.#decrement()
     return this.#done.promise
   }
@@ -98,10 +99,6 @@ class Produce {
     for (const answer of this.#answers.flat())
       if (answer.errorCode === UNANSWERED) fail(answer, KAFKA_ERROR.REQUEST_TIMED_OUT)
     this.#finish()
-  }
-
-  get over(): boolean {
-    return this.#over
   }
 
   /** @returns a Kafka error code, or 0 if the ingest took the batch. */
@@ -137,6 +134,7 @@ class Produce {
 
   #finish(): void {
     this.#over = true
+    this.#services.ingest.deadlines.remove(this.#deadline, this)
     const { acks, topicData } = this.#request
     if (acks === 0) return this.#finishSilently()
     this.#done.resolve({

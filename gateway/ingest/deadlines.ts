@@ -1,29 +1,41 @@
-/** Ends waits of clients: coarse buckets of time instead of one timer a request. */
+/** Ends waits of clients: coarse buckets of time instead of one timer a request. Holds only what still waits. */
 import type { Cancel, Runtime } from '#shared/runtime/runtime.ts'
 
-export type Expiring = { readonly over: boolean; expire(): void }
+export type Expiring = { expire(): void }
 
 const BUCKET_MS = 250
-const FILTERED_FROM = 1_024 // and at every doubling
 
 export class Deadlines {
   readonly #runtime: Runtime
-  readonly #buckets = new Map<number, Expiring[]>()
+  readonly #buckets = new Map<number, Set<Expiring>>()
   #cancel: Cancel | null = null
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime
   }
 
-  /** Calls `waiting.expire()` between `ms` and `ms` + 500 from now, unless it is over by then. */
-  add(ms: number, waiting: Expiring): void {
+  /** Waits that have neither ended nor expired. */
+  get size(): number {
+    return [...this.#buckets.values()].reduce((sum, { size }) => sum + size, 0)
+  }
+
+  /**
+   * Calls `waiting.expire()` between `ms` and `ms` + 500 from now, unless it is removed before.
+   * @returns what `remove` is to be given.
+   */
+  add(ms: number, waiting: Expiring): number {
     const bucket = Math.ceil((this.#runtime.clock.monotonicMs() + ms) / BUCKET_MS)
     const known = this.#buckets.get(bucket)
-    if (known === undefined) this.#buckets.set(bucket, [waiting])
-    else if (known.length < FILTERED_FROM || (known.length & (known.length - 1)) !== 0) known.push(waiting)
-    // Most are over long before: let go of them, so that a bucket holds what waits and not what passed by.
-    else this.#buckets.set(bucket, [...known.filter(({ over }) => !over), waiting])
-    this.#cancel ??= this.#runtime.timer.after(BUCKET_MS, () => this.#tick())
+    if (known === undefined) this.#buckets.set(bucket, new Set([waiting]))
+    else known.add(waiting)
+    this.#cancel ??= this.#runtime.timer.after(BUCKET_MS, () => { this.#tick() })
+    return bucket
+  }
+
+  /** Forgets a wait that is over: most are, long before their time, and would fill the memory until then. */
+  remove(bucket: number, waiting: Expiring): void {
+    const known = this.#buckets.get(bucket)
+    if (known !== undefined && known.delete(waiting) && known.size === 0) this.#buckets.delete(bucket)
   }
 
   #tick(): void {
@@ -31,8 +43,8 @@ export class Deadlines {
     for (const [bucket, waiting] of this.#buckets) {
       if (bucket > now) continue
       this.#buckets.delete(bucket)
-      for (const one of waiting) if (!one.over) one.expire()
+      for (const one of waiting) one.expire()
     }
-    this.#cancel = this.#buckets.size === 0 ? null : this.#runtime.timer.after(BUCKET_MS, () => this.#tick())
+    this.#cancel = this.#buckets.size === 0 ? null : this.#runtime.timer.after(BUCKET_MS, () => { this.#tick() })
   }
 }
