@@ -12,6 +12,7 @@ import { serveHttp } from '../http/http-server.ts'
 import { exposeLedger, exposeProcess } from '../metrics.ts'
 import { startEmbedded } from '../node/embedded.ts'
 import type { Running } from '../node/types.ts'
+import { keepBuffersFew } from '../platform/buffer-collector.ts'
 import { newNodeNetwork } from '../platform/node-network.ts'
 import { nodeRuntime } from '../platform/node-runtime.ts'
 import { requireOpenFiles } from '../platform/open-files.ts'
@@ -67,6 +68,7 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   exposeLedger(metrics, () => running.ledger())
   exposeProcess(metrics)
   http.attach(running)
+  const stopCollecting = keepBuffersFew(nodeRuntime.timer, nodeRuntime.clock)
   let code: number
   try {
     if (await untilReady(running, log, stopping.signal)) {
@@ -79,6 +81,7 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
     }
   } finally {
     code = await stop(running, settings, log)
+    stopCollecting()
     await http.close() // until here it keeps the process alive: timers of the runtime do not
     log.flush()
   }
