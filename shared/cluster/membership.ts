@@ -1,4 +1,6 @@
-/** Immutable, versioned snapshots of who is in the cluster. Static in one process for now, Redis later. */
+/** Immutable, versioned snapshots of who is in the cluster: set by the composer of one process, or by the registry. */
+
+export type NodeAddress = { readonly host: string; readonly port: number }
 
 export type ListenerInfo = {
   readonly name: string; readonly zone: string
@@ -12,13 +14,20 @@ export type NodeInfo = {
   readonly zone: string
   readonly roles: { readonly gateway: boolean; readonly broker: boolean }
   readonly listeners: readonly ListenerInfo[] // empty for a broker-only node
+  readonly rpc?: NodeAddress // where other nodes reach it; absent inside one process
+  readonly draining?: boolean // stops soon: still serves, is placed and named for nothing new
 }
+
+/** Who lists a shard as led, and since which epoch of its journal. */
+export type ShardLease = { readonly nodeId: number; readonly epoch: number }
 
 export type ClusterSnapshot = {
   readonly version: number
   readonly clusterId: string
   readonly shardCount: number // data shards 0..shardCount-1; the catalog is CATALOG_SHARD
   readonly nodes: readonly NodeInfo[] // ascending nodeId; live ones only
+  /** Shards that a live node lists as led by itself. Absent inside one process: there placement alone decides. */
+  readonly leases?: ReadonlyMap<number, ShardLease>
 }
 
 export const CATALOG_SHARD = 0xffff
@@ -28,3 +37,16 @@ export type Membership = {
   /** Calls `fn` at every change, with the new snapshot; returns the way to stop. */
   watch(fn: (snapshot: ClusterSnapshot) => void): () => void
 }
+
+/** A node's side of leases: they say who leads, for liveness and routing only; safety is the journal's. */
+export type Leases = {
+  /** Lists a shard that this node leads from `epoch` on. */
+  list(shard: number, epoch: number): void
+  /** Takes it off the list; resolves when the registry knows, or cannot be told. Before that nobody else takes it. */
+  unlist(shard: number): Promise<void>
+  /** Calls `fn` when the lease ran out without having been renewed; returns the way to stop. */
+  onLost(fn: () => void): () => void
+}
+
+/** Leases of a process that is the whole cluster. */
+export const NO_LEASES: Leases = { list() {}, unlist: () => Promise.resolve(), onLost: () => () => {} }

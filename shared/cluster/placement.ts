@@ -11,6 +11,7 @@ import { CATALOG_SHARD, type ClusterSnapshot, type NodeInfo } from './membership
 export const NO_NODE = -1
 
 type Placement = {
+  readonly brokers: readonly NodeInfo[]
   readonly leaders: ReadonlyMap<number, number> // shard to node id
   readonly readers: Map<string, ReadonlyMap<number, number>> // zone to (shard to node id), filled on demand
 }
@@ -28,8 +29,13 @@ export function shardOfGroup(groupId: string, shardCount: number): number {
 }
 
 /** The node id of the broker that should lead `shard` (CATALOG_SHARD too), or NO_NODE. */
-export function leaderOf(snapshot: ClusterSnapshot, shard: number): number {
+export function targetOf(snapshot: ClusterSnapshot, shard: number): number {
   return placementOf(snapshot).leaders.get(shard) ?? NO_NODE
+}
+
+/** The node id to ask for `shard`: the broker that lists it as led, else the one that should lead it; or NO_NODE. */
+export function leaderOf(snapshot: ClusterSnapshot, shard: number): number {
+  return snapshot.leases?.get(shard)?.nodeId ?? targetOf(snapshot, shard)
 }
 
 /**
@@ -37,11 +43,13 @@ export function leaderOf(snapshot: ClusterSnapshot, shard: number): number {
  * the leader itself, which has a view anyway.
  */
 export function zoneReaderOf(snapshot: ClusterSnapshot, zone: string, shard: number): number | null {
-  const { leaders, readers } = placementOf(snapshot)
+  const { readers } = placementOf(snapshot)
   let table = readers.get(zone)
   if (table === undefined) {
     const brokers = brokersOf(snapshot).filter((node) => node.zone === zone)
-    readers.set(zone, (table = assign('reader', shardsOf(snapshot), brokers, leaders)))
+    const shards = shardsOf(snapshot)
+    const leaders = new Map(shards.map((shard) => [shard, leaderOf(snapshot, shard)]))
+    readers.set(zone, (table = assign('reader', shards, brokers, leaders)))
   }
   return table.get(shard) ?? null
 }
@@ -50,11 +58,11 @@ export function zoneReaderOf(snapshot: ClusterSnapshot, zone: string, shard: num
  * The node id of the broker that owns a chunk (by its name) in the caches of `zone`, or null: none is there. A broker
  * that comes or goes moves the chunks of its own share only: what the others have cached stays of use.
  */
-export function readerOfChunk({ nodes }: ClusterSnapshot, zone: string, chunk: string): number | null {
+export function readerOfChunk(snapshot: ClusterSnapshot, zone: string, chunk: string): number | null {
   const hash = hashText(chunk)
   let [owner, ownerRank]: [number | null, number] = [null, -1]
-  for (const { nodeId, zone: nodeZone, roles } of nodes) {
-    if (!roles.broker || nodeZone !== zone) continue
+  for (const { nodeId, zone: nodeZone } of placementOf(snapshot).brokers) {
+    if (nodeZone !== zone) continue
     const rank = hashNumbers('chunk', nodeId, hash)
     if (rank > ownerRank) [owner, ownerRank] = [nodeId, rank]
   }
@@ -64,14 +72,18 @@ export function readerOfChunk({ nodes }: ClusterSnapshot, zone: string, chunk: s
 function placementOf(snapshot: ClusterSnapshot): Placement {
   let found = placements.get(snapshot)
   if (found === undefined) {
-    const leaders = assign('leader', shardsOf(snapshot), brokersOf(snapshot), new Map())
-    placements.set(snapshot, (found = { leaders, readers: new Map() }))
+    const brokers = brokersOf(snapshot)
+    const leaders = assign('leader', shardsOf(snapshot), brokers, new Map())
+    placements.set(snapshot, (found = { brokers, leaders, readers: new Map() }))
   }
   return found
 }
 
+/** Brokers to place on: those that drain get nothing, unless all do. */
 function brokersOf(snapshot: ClusterSnapshot): NodeInfo[] {
-  return snapshot.nodes.filter((node) => node.roles.broker)
+  const brokers = snapshot.nodes.filter((node) => node.roles.broker)
+  const staying = brokers.filter(({ draining = false }) => !draining)
+  return staying.length > 0 ? staying : brokers
 }
 
 function shardsOf(snapshot: ClusterSnapshot): number[] {

@@ -21,14 +21,19 @@ type Rings = Map<string, ConsistentHash<NodeInfo> | null> // by zone; null: no g
 
 const ringsOf = new WeakMap<ClusterSnapshot, WeakMap<RingOverrides, Rings>>()
 const gatewayLists = new WeakMap<ClusterSnapshot, Map<string, readonly NodeInfo[]>>()
+const NONE: readonly NodeInfo[] = Object.freeze([])
 
-/** The live gateways of a zone, by node id. */
+/** The live gateways of a zone, by node id, without those that drain (unless all gateways of the cluster do). */
 export function gatewaysOf(snapshot: ClusterSnapshot, zone: string): readonly NodeInfo[] {
   let lists = gatewayLists.get(snapshot)
-  if (lists === undefined) gatewayLists.set(snapshot, (lists = new Map()))
-  let list = lists.get(zone)
-  if (list === undefined) lists.set(zone, (list = snapshot.nodes.filter((node) => node.roles.gateway && node.zone === zone)))
-  return list
+  if (lists === undefined) gatewayLists.set(snapshot, (lists = newGatewayLists(snapshot)))
+  return lists.get(zone) ?? NONE
+}
+
+function newGatewayLists({ nodes }: ClusterSnapshot): Map<string, readonly NodeInfo[]> {
+  const gateways = nodes.filter(({ roles }) => roles.gateway)
+  const staying = gateways.filter(({ draining = false }) => !draining)
+  return Map.groupBy(staying.length > 0 ? staying : gateways, ({ zone }) => zone)
 }
 
 /** The gateway of `zone` that Metadata names as leader of a partition; null: the zone has none. */
@@ -53,7 +58,7 @@ export function servingZone(snapshot: ClusterSnapshot, zone: string): string | n
   if (gatewaysOf(snapshot, zone).length > 0) return zone
   let best: { readonly zone: string; readonly rank: number } | null = null
   for (const node of snapshot.nodes) {
-    if (!node.roles.gateway) continue
+    if (gatewaysOf(snapshot, node.zone).length === 0) continue
     const rank = hashText(`${zone}\0${node.zone}`)
     if (best === null || rank > best.rank) best = { zone: node.zone, rank }
   }
