@@ -3,15 +3,11 @@
  * of a partition in one chunk, so that it grows with chunks x partitions. Pure; changed by `applyIndexEntry` only.
  * An entry takes 40 bytes: baseOffset, maxTimestamp, runningMax f64; offsetCount, objectId, position, length u32.
  */
-import { Reader } from '#shared/binary/reader.ts'
-import { Writer } from '#shared/binary/writer.ts'
-import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { sourceName, type ChunkRef, type Source } from '#shared/object/chunk-ref.ts'
 import { readCommitEntry } from '../partition/commit-entry.ts'
 import { decodeCreatePartitions, decodeDropPartitions } from '../partition/partition-entries.ts'
 import { ENTRY_KIND, type Entry } from './entry.ts'
 
-const FORMAT = 1
 const CAPACITY_FIRST = 4
 const FLOATS = ['baseOffset', 'maxTimestamp', 'runningMax'] as const
 const WORDS = ['offsetCount', 'objectId', 'position', 'length'] as const
@@ -52,7 +48,7 @@ function newObjectTable(): ObjectTable {
   return { count: 0, sourceIndex: new Uint32Array(CAPACITY_FIRST), chunkSeq: new Float64Array(CAPACITY_FIRST), sources: [], sourceIndexByName: new Map() }
 }
 
-function newPartitionIndex(topicId: string, partition: number, capacity = CAPACITY_FIRST): PartitionIndex {
+export function newPartitionIndex(topicId: string, partition: number, capacity = 0): PartitionIndex {
   return {
     topicId, partition, entryCount: 0,
     baseOffset: new Float64Array(capacity), maxTimestamp: new Float64Array(capacity), runningMax: new Float64Array(capacity),
@@ -102,8 +98,9 @@ function addObject(objects: ObjectTable, source: Source, chunkSeq: number): numb
     objects.sourceIndexByName.set(name, sourceIndex)
   }
   if (objects.count === objects.chunkSeq.length) {
-    objects.sourceIndex = grown(objects.sourceIndex, new Uint32Array(objects.count * 2))
-    objects.chunkSeq = grown(objects.chunkSeq, new Float64Array(objects.count * 2))
+    const capacity = Math.max(CAPACITY_FIRST, objects.count * 2)
+    objects.sourceIndex = grown(objects.sourceIndex, new Uint32Array(capacity))
+    objects.chunkSeq = grown(objects.chunkSeq, new Float64Array(capacity))
   }
   objects.sourceIndex[objects.count] = sourceIndex
   objects.chunkSeq[objects.count] = chunkSeq
@@ -134,7 +131,7 @@ function addBatch(
 }
 
 function grow(index: PartitionIndex): void {
-  const capacity = index.baseOffset.length * 2
+  const capacity = Math.max(CAPACITY_FIRST, index.baseOffset.length * 2)
   for (const column of FLOATS) index[column] = grown(index[column], new Float64Array(capacity))
   for (const column of WORDS) index[column] = grown(index[column], new Uint32Array(capacity))
 }
@@ -192,74 +189,4 @@ export function runsFrom(index: ShardIndex, partition: PartitionIndex, offset: n
 
 export function entryCount(index: ShardIndex): number {
   return index.partitions.reduce((sum, partition) => sum + (partition?.entryCount ?? 0), 0)
-}
-
-/** The index's part of a snapshot's page (docs/object-format.md): the object table, then per local id its columns. */
-export function encodeIndex(index: ShardIndex): Uint8Array[] {
-  const w = new Writer(64 * 1024)
-  w.uint8(FORMAT)
-  const { objects } = index
-  w.uint32(objects.sources.length)
-  for (const { nodeId, nodeEpoch, nonce, lane } of objects.sources) {
-    w.int32(nodeId)
-    w.float64(nodeEpoch)
-    w.string(nonce, false)
-    w.uint8(lane)
-  }
-  w.uint32(objects.count)
-  w.raw(littleEndian(objects.sourceIndex, objects.count))
-  w.raw(littleEndian(objects.chunkSeq, objects.count))
-  w.uint32(index.partitions.length)
-  for (const partition of index.partitions) {
-    w.bool(partition !== undefined)
-    if (partition === undefined) continue
-    w.uuid(partition.topicId)
-    w.uint32(partition.partition)
-    w.uint32(partition.entryCount)
-    for (const column of [...FLOATS, ...WORDS]) w.raw(littleEndian(partition[column], partition.entryCount))
-  }
-  return w.finish()
-}
-
-/** @throws ZonewiseError FORMAT_TOO_NEW, FRAME_INVALID */
-export function decodeIndex(bytes: Uint8Array): ShardIndex {
-  const r = new Reader(bytes)
-  const version = r.uint8()
-  if (version !== FORMAT) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of an index has an unknown format', { version })
-  const objects = newObjectTable()
-  for (let left = r.uint32(); left > 0; left--) {
-    const source = { nodeId: r.int32(), nodeEpoch: r.float64(), nonce: r.string(false), lane: r.uint8() }
-    objects.sourceIndexByName.set(sourceName(source), objects.sources.push(source) - 1)
-  }
-  objects.count = r.uint32()
-  objects.sourceIndex = words(r, objects.count)
-  objects.chunkSeq = floats(r, objects.count)
-  const partitions: (PartitionIndex | undefined)[] = []
-  for (let left = r.uint32(); left > 0; left--) {
-    if (!r.bool()) { partitions.push(undefined); continue }
-    const partition = newPartitionIndex(r.uuid(), r.uint32(), 0)
-    partition.entryCount = r.uint32()
-    for (const column of FLOATS) partition[column] = floats(r, partition.entryCount)
-    for (const column of WORDS) partition[column] = words(r, partition.entryCount)
-    partitions.push(partition)
-  }
-  r.expectEnd()
-  return { partitions, objects }
-}
-
-/** Columns are stored as they lie in memory: every platform that Node runs on is little-endian. A copy. */
-function littleEndian(column: Float64Array | Uint32Array, count: number): Uint8Array {
-  return new Uint8Array(column.slice(0, count).buffer)
-}
-
-function floats(r: Reader, count: number): Float64Array {
-  const column = new Float64Array(Math.max(count, CAPACITY_FIRST))
-  new Uint8Array(column.buffer).set(r.slice(count * 8))
-  return column
-}
-
-function words(r: Reader, count: number): Uint32Array {
-  const column = new Uint32Array(Math.max(count, CAPACITY_FIRST))
-  new Uint8Array(column.buffer).set(r.slice(count * 4))
-  return column
 }

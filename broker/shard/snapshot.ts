@@ -1,8 +1,11 @@
 /**
- * Snapshots of a shard in the object store (docs/object-format.md): pages first, the head last, so that a head names
- * only what is there. For now there is one page, which holds everything.
- *   snapshots/<shard>/<epoch>-<seq>.page-0   sections: length u32 | bytes, for partitions, groups, catalog, index
- *   snapshots/<shard>/<epoch>-<seq>.head     JSON: format, clusterId, shard, position, crc, timeMs, pages [{key, bytes, crc32c}]
+ * Snapshots of a shard in the object store (docs/object-format.md): pages of the index, the state, and last the head, so
+ * that a head names only what is there. Pages are shared with the snapshots before: what is written follows what changed.
+ *   snapshots/<shard>/<epoch>-<seq>.page    a page of the index (below)
+ *   snapshots/<shard>/<epoch>-<seq>.state   sections: length u32 | bytes, for partitions, groups, catalog
+ *   snapshots/<shard>/<epoch>-<seq>.head    JSON: format, clusterId, shard, position, crc, timeMs, state {key, bytes, crc32c},
+ *                                           pages [{key, bytes, crc32c, objects, sources}] (how far each reaches, exclusive);
+ *                                           then a line `crc32c <8 hex digits>` of all before it
  */
 import { crc32c } from '#shared/binary/crc32c.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
@@ -10,10 +13,15 @@ import { decodeCatalogState, encodeCatalogState } from '../catalog/catalog-state
 import { decodeGroupsState, encodeGroupsState } from '../group/groups-state.ts'
 import { decodePartitionsState, encodePartitionsState } from '../partition/partitions-snapshot.ts'
 import type { DurableShard } from './durable-shard.ts'
-import { decodeIndex, encodeIndex } from './shard-index.ts'
+import { decodeIndexPages, encodeIndexPage, PAGE_NONE, pageBytes, pageEnd, type PageEnd } from './index-page.ts'
 import type { ShardState } from './shard-state.ts'
 
-export const SNAPSHOT_FORMAT = 1
+export const SNAPSHOT_FORMAT = 2
+const SECTIONS = 3
+const CRC_LINE_BYTES = 'crc32c 00000000\n'.length
+
+export type SnapshotPart = { readonly key: string; readonly bytes: number; readonly crc32c: number }
+export type SnapshotPage = SnapshotPart & PageEnd
 
 export type SnapshotHead = {
   readonly format: number
@@ -22,57 +30,100 @@ export type SnapshotHead = {
   readonly position: { readonly epoch: number; readonly seq: number }
   readonly crc: number // running CRC of the journal at position
   readonly timeMs: number
-  readonly pages: readonly { readonly key: string; readonly bytes: number; readonly crc32c: number }[]
+  readonly state: SnapshotPart
+  readonly pages: readonly SnapshotPage[] // oldest first
 }
 
-export type Snapshot = { readonly head: SnapshotHead; readonly headKey: string; readonly page: readonly Uint8Array[] }
+/** What one snapshot writes, in this order. */
+export type Snapshot = {
+  readonly head: SnapshotHead
+  readonly parts: readonly { readonly part: SnapshotPart; readonly chunks: readonly Uint8Array[] }[]
+  readonly headKey: string
+}
 
 export function snapshotPrefix(shard: number): string {
   return `snapshots/${String(shard).padStart(5, '0')}/`
 }
 
-/** Copies the state out: what is returned no longer changes when the shard does. */
-export function encodeSnapshot(durable: DurableShard, clusterId: string): Snapshot {
+/**
+ * Lays out a snapshot that shares the pages of `before`, the newest one (null: there is none). What is returned no longer
+ * changes when the shard does.
+ */
+export function encodeSnapshot(durable: DurableShard, clusterId: string, before: SnapshotHead | null): Snapshot {
   const { shard, position, crc, state, index } = durable
-  const page = [encodePartitionsState(state.partitions), encodeGroupsState(state.groups), encodeCatalogState(state.catalog), encodeIndex(index)].flatMap(section)
   const name = `${snapshotPrefix(shard)}${pad(position.epoch)}-${pad(position.seq)}`
-  let [bytes, sum] = [0, 0]
-  for (const part of page) {
-    bytes += part.byteLength
-    sum = crc32c(part, sum)
+  const kept = pagesToKeep(before?.pages ?? [], (from) => pageBytes(index, from))
+  const from = kept.at(-1) ?? PAGE_NONE
+  const end = pageEnd(index)
+  const parts: { part: SnapshotPart; chunks: readonly Uint8Array[] }[] = []
+  const pages = [...kept]
+  if (end.objects > from.objects) {
+    const chunks = encodeIndexPage(index, from)
+    const part = partOf(`${name}.page`, chunks)
+    parts.push({ part, chunks })
+    pages.push({ ...part, ...end })
   }
+  const sections = [encodePartitionsState(state.partitions), encodeGroupsState(state.groups), encodeCatalogState(state.catalog)]
+  const chunks = sections.flatMap(section)
+  const statePart = partOf(`${name}.state`, chunks)
+  parts.push({ part: statePart, chunks })
   const head: SnapshotHead = {
-    format: SNAPSHOT_FORMAT, clusterId, shard, position, crc, timeMs: state.timeMs, pages: [{ key: `${name}.page-0`, bytes, crc32c: sum }]
+    format: SNAPSHOT_FORMAT, clusterId, shard, position, crc, timeMs: state.timeMs, state: statePart, pages
   }
-  return { head, headKey: `${name}.head`, page }
+  return { head, parts, headKey: `${name}.head` }
+}
+
+/**
+ * The pages to go on from: a page no bigger than what would follow it is written again with it, so that there are about
+ * log2 of the bytes and each byte is written about so often. If most of what is kept was dropped, all is written anew.
+ */
+export function pagesToKeep(pages: readonly SnapshotPage[], bytesFrom: (from: PageEnd) => number): readonly SnapshotPage[] {
+  let count = pages.length
+  let bytes = bytesFrom(pages.at(-1) ?? PAGE_NONE)
+  while (count > 0 && pages[count - 1]!.bytes <= bytes) {
+    count -= 1
+    bytes = bytesFrom(pages[count - 1] ?? PAGE_NONE)
+  }
+  const keptBytes = pages.slice(0, count).reduce((sum, page) => sum + page.bytes, 0)
+  return keptBytes > 2 * bytesFrom(PAGE_NONE) ? [] : pages.slice(0, count)
+}
+
+export function encodeHead(head: SnapshotHead): Uint8Array {
+  const json = `${JSON.stringify(head)}\n`
+  return Buffer.from(`${json}${crcLine(Buffer.from(json))}`)
 }
 
 /** @throws ZonewiseError OBJECT_CORRUPT, FORMAT_TOO_NEW */
 export function decodeHead(key: string, bytes: Uint8Array): SnapshotHead {
-  let head: SnapshotHead
-  try {
-    head = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as SnapshotHead
-  } catch (cause) {
-    throw new ZonewiseError('OBJECT_CORRUPT', 'snapshot head is no JSON', { key }, cause)
-  }
+  const json = bytes.subarray(0, -CRC_LINE_BYTES)
+  const crc = Buffer.from(bytes.subarray(-CRC_LINE_BYTES)).toString('latin1')
+  if (bytes.byteLength <= CRC_LINE_BYTES || crc !== crcLine(json))
+    throw new ZonewiseError('OBJECT_CORRUPT', 'snapshot head does not match its checksum', { key })
+  const head = JSON.parse(Buffer.from(json).toString()) as SnapshotHead
   if (head.format !== SNAPSHOT_FORMAT) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot has an unknown format', { key, format: head.format })
   return head
 }
 
+function crcLine(json: Uint8Array): string {
+  return `crc32c ${crc32c(json).toString(16).padStart(8, '0')}\n`
+}
+
 /** @throws ZonewiseError OBJECT_CORRUPT */
-export function decodeSnapshot(head: SnapshotHead, page: Uint8Array): DurableShard {
-  const named = head.pages[0]
-  const key = named?.key ?? 'none'
-  if (named === undefined || named.bytes !== page.byteLength || named.crc32c !== crc32c(page))
-    throw new ZonewiseError('OBJECT_CORRUPT', 'snapshot page does not match its head', { key })
-  const sections = split(page, key)
-  const [partitions, groups, catalog, index] = [sections[0], sections[1], sections[2], sections[3]]
-  if (partitions === undefined || groups === undefined || catalog === undefined || index === undefined)
-    throw new ZonewiseError('OBJECT_CORRUPT', 'snapshot page lacks a section', { key })
+export function checkPart({ key, bytes, crc32c: expected }: SnapshotPart, content: Uint8Array): void {
+  if (bytes !== content.byteLength || expected !== crc32c(content))
+    throw new ZonewiseError('OBJECT_CORRUPT', 'a part of a snapshot does not match its head', { key })
+}
+
+/** Puts a shard together from checked parts, pages in order. @throws ZonewiseError OBJECT_CORRUPT, FORMAT_TOO_NEW */
+export function decodeSnapshot(head: SnapshotHead, stateBytes: Uint8Array, pages: readonly Uint8Array[]): DurableShard {
+  const { shard, position, crc, timeMs, state: { key } } = head
+  const [partitions, groups, catalog] = split(stateBytes, key)
+  if (partitions === undefined || groups === undefined || catalog === undefined)
+    throw new ZonewiseError('OBJECT_CORRUPT', 'the state of a snapshot lacks a section', { key })
   const state: ShardState = {
-    timeMs: head.timeMs, partitions: decodePartitionsState(partitions), groups: decodeGroupsState(groups), catalog: decodeCatalogState(catalog)
+    timeMs, partitions: decodePartitionsState(partitions), groups: decodeGroupsState(groups), catalog: decodeCatalogState(catalog)
   }
-  return { shard: head.shard, state, index: decodeIndex(index), position: head.position, crc: head.crc }
+  return { shard, state, index: decodeIndexPages(pages, state.partitions.byLocalId), position, crc }
 }
 
 /** A copy of a state that shares nothing with it. */
@@ -85,19 +136,28 @@ export function cloneState(state: ShardState): ShardState {
   }
 }
 
+function partOf(key: string, chunks: readonly Uint8Array[]): SnapshotPart {
+  let [bytes, sum] = [0, 0]
+  for (const chunk of chunks) {
+    bytes += chunk.byteLength
+    sum = crc32c(chunk, sum)
+  }
+  return { key, bytes, crc32c: sum }
+}
+
 function section(parts: readonly Uint8Array[]): Uint8Array[] {
   const length = new Uint8Array(4)
   new DataView(length.buffer).setUint32(0, parts.reduce((sum, part) => sum + part.byteLength, 0))
   return [length, ...parts]
 }
 
-function split(page: Uint8Array, key: string): Uint8Array[] {
-  const view = new DataView(page.buffer, page.byteOffset, page.byteLength)
+function split(content: Uint8Array, key: string): Uint8Array[] {
+  const view = new DataView(content.buffer, content.byteOffset, content.byteLength)
   const sections: Uint8Array[] = []
-  for (let at = 0; at < page.byteLength;) {
-    const end = at + 4 <= page.byteLength ? at + 4 + view.getUint32(at) : Infinity
-    if (end > page.byteLength) throw new ZonewiseError('OBJECT_CORRUPT', 'snapshot page is cut short', { key, at })
-    sections.push(page.subarray(at + 4, end))
+  for (let at = 0; at < content.byteLength && sections.length < SECTIONS;) {
+    const end = at + 4 <= content.byteLength ? at + 4 + view.getUint32(at) : Infinity
+    if (end > content.byteLength) throw new ZonewiseError('OBJECT_CORRUPT', 'the state of a snapshot is cut short', { key, at })
+    sections.push(content.subarray(at + 4, end))
     at = end
   }
   return sections

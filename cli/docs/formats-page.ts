@@ -15,7 +15,7 @@ const SECTIONS: readonly (readonly [title: string, file: string])[] = [
   ['Entries: the catalog', 'broker/catalog/catalog-entries.ts'],
   ['Snapshots', 'broker/shard/snapshot.ts'],
   ['Snapshots: partitions', 'broker/partition/partitions-snapshot.ts'],
-  ['Snapshots: the index', 'broker/shard/shard-index.ts'],
+  ['Snapshots: the index', 'broker/shard/index-page.ts'],
   ['Files of the file journal', 'shared/journal/segment-format.ts']
 ]
 
@@ -24,7 +24,7 @@ const KEYS = `## Keys in the object store
 | key | what |
 | --- | --- |
 | \`chunks/<nodeId>-<nodeEpoch>-<nonce>-<lane>/<chunkSeq, 16 digits>\` | one chunk; never changed once written |
-| \`snapshots/<shard, 5 digits>/<epoch>-<seq>.page-0\`, \`.head\` | a snapshot of a shard; the head is written last |
+| \`snapshots/<shard, 5 digits>/<epoch>-<seq>.page\`, \`.state\`, \`.head\` | a snapshot of a shard: a page of its index that later ones share, its state, and last the head, which names them |
 | \`meta/cluster\` | the cluster's id, written once; the journal holds the same |
 | \`meta/shards\` | the number of data shards as decimal text, written once |
 | \`meta/nodes/<nodeId>/<nodeEpoch>\` | one empty object a life of a node; the newest counts |

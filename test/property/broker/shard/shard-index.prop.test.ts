@@ -1,12 +1,14 @@
 /**
- * Goal: the index finds for every offset and time what a plain list of batches finds, also after a snapshot.
+ * Goal: the index finds for every offset and time what a plain list of batches finds, also when it was put together from
+ * pages written at any times.
  * Method: seeded commits to a few partitions, some adjacent, some dropped; every lookup against the list.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CommitEntryWriter } from '#broker/partition/commit-entry.ts'
 import { encodeCreatePartitions, encodeDropPartitions } from '#broker/partition/partition-entries.ts'
-import { applyIndexEntry, decodeIndex, encodeIndex, entryCount, findByTimestamp, newShardIndex, runAt, runsFrom } from '#broker/shard/shard-index.ts'
+import { decodeIndexPages, encodeIndexPage, PAGE_NONE, pageEnd, type PageEnd } from '#broker/shard/index-page.ts'
+import { applyIndexEntry, entryCount, findByTimestamp, newShardIndex, runAt, runsFrom, type ShardIndex } from '#broker/shard/shard-index.ts'
 import { Rng } from '#shared/runtime/rng.ts'
 import { seeds } from '#test/support/seeds.ts'
 
@@ -14,10 +16,27 @@ type Listed = { chunkSeq: number; position: number; length: number; baseOffset: 
 const TOPIC = 'abcdefghijklmnopqrstuw'
 const DROPPED = 'AAAAAAAAAAAAAAAAAAAAAQ'
 
+/** Pages written so far; a turn writes what came since, or all anew. */
+class Pages {
+  #pages: Uint8Array[] = []
+  #end: PageEnd = PAGE_NONE
+
+  write(index: ShardIndex, anew: boolean): void {
+    if (anew) [this.#pages, this.#end] = [[], PAGE_NONE]
+    this.#pages.push(Uint8Array.from(Buffer.concat(encodeIndexPage(index, this.#end))))
+    this.#end = pageEnd(index)
+  }
+
+  read(of: ShardIndex): ShardIndex {
+    return decodeIndexPages(this.#pages, of.partitions)
+  }
+}
+
 for (const seed of seeds(20)) {
   test(`shard-index: finds what a list of batches finds (seed ${seed})`, () => {
     const rng = new Rng(seed)
     let index = newShardIndex()
+    const pages = new Pages()
     applyIndexEntry(index, encodeCreatePartitions({ topicId: TOPIC, createdMs: 1, partitions: [0, 4] }))
     applyIndexEntry(index, encodeCreatePartitions({ topicId: DROPPED, createdMs: 1, partitions: [0] }))
     applyIndexEntry(index, encodeCreatePartitions({ topicId: TOPIC, createdMs: 1, partitions: [0, 4] })) // a repeated step
@@ -41,7 +60,11 @@ for (const seed of seeds(20)) {
         }
       }
       applyIndexEntry(index, writer.finish())
-      if (rng.below(10) === 0) index = decodeIndex(Buffer.concat(encodeIndex(index)))
+      if (rng.below(6) === 0) pages.write(index, rng.below(4) === 0)
+      if (rng.below(10) === 0) {
+        pages.write(index, false)
+        index = pages.read(index)
+      }
     }
     const listed = lists.reduce((sum, list) => sum + list.length, 0)
     assert(entryCount(index) <= listed && entryCount(index) > listed / 4)
@@ -71,6 +94,9 @@ for (const seed of seeds(20)) {
     }
     applyIndexEntry(index, encodeDropPartitions({ topicId: DROPPED }))
     assert.equal(index.partitions[2], undefined)
-    assert.equal(decodeIndex(Buffer.concat(encodeIndex(index))).partitions[2], undefined)
+    pages.write(index, false)
+    const read = pages.read(index)
+    assert.equal(read.partitions[2], undefined)
+    assert.equal(entryCount(read), entryCount(index))
   })
 }
