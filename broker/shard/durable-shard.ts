@@ -3,7 +3,7 @@
  * gap, a fork or a journal that lost its tail is noticed at once and nothing is ever skipped.
  */
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
-import { comparePositions, POSITION_NONE, type JournalGroup, type Position } from '#shared/journal/journal.ts'
+import { comparePositions, POSITION_NONE, positionText, type JournalGroup, type Position } from '#shared/journal/journal.ts'
 import { readCommitEntry } from '../partition/commit-entry.ts'
 import { decodeGroup, ENTRY_KIND, type Entry } from './entry.ts'
 import { applyIndexEntry, newShardIndex, type ShardIndex } from './shard-index.ts'
@@ -36,7 +36,7 @@ const GAP: Taken = { kind: 'gap' }
  */
 export function takeGroup(durable: DurableShard, group: JournalGroup): Taken {
   const { shard, position, crc } = durable
-  const facts = { shard, have: say(position), got: say(group.position), follows: say(group.after) }
+  const facts = { shard, have: positionText(position), got: positionText(group.position), follows: positionText(group.after) }
   if (comparePositions(group.position, position) <= 0) {
     if (comparePositions(group.position, position) === 0 && group.crc !== crc)
       throw new ZonewiseError('SHARD_QUARANTINED', 'journal holds another group at a position that was applied', facts)
@@ -58,8 +58,4 @@ function apply(durable: DurableShard, entry: Entry, timeMs: number, changed: Set
   applyEntry(durable.state, entry, timeMs)
   applyIndexEntry(durable.index, entry)
   if (entry.kind === ENTRY_KIND.commit) readCommitEntry(entry.body, { partition: (localId) => { changed.add(localId) } })
-}
-
-function say(position: Position): string {
-  return `${position.epoch}-${position.seq}`
 }

@@ -4,7 +4,9 @@
  * fenced or not settled means the leadership ends and its state is dropped, never undone.
  */
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
-import { type JournalEnd, type JournalGroup, type Position, type ShardJournal } from '#shared/journal/journal.ts'
+import {
+  comparePositions, type JournalEnd, type JournalGroup, type Position, type ShardJournal, tailLost
+} from '#shared/journal/journal.ts'
 import type { Log } from '#shared/log/log.ts'
 import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
 import { encodeGroup, type Entry } from './entry.ts'
@@ -155,10 +157,9 @@ export class Leadership implements ShardLeader {
       try {
         const outcome = await journal.append(this.epoch, this.#position, [body])
         if (outcome.kind === 'durable') return outcome
-        this.end(new ZonewiseError('JOURNAL_UNSETTLED', 'another leader took the shard', { shard, epoch: outcome.end.position.epoch }))
+        this.#endBehind(outcome.end.position, this.#position)
       } catch (error) {
-        const unsettled = error instanceof ZonewiseError && error.code === 'JOURNAL_UNSETTLED'
-        if (!unsettled || runtime.clock.monotonicMs() >= giveUpMs) this.end(asUnknown(error, shard))
+        if (!isUnsettled(error) || runtime.clock.monotonicMs() >= giveUpMs) this.end(asUnknown(error, shard))
         else await sleep(runtime.timer, RETRY_MS)
       }
     }
@@ -172,10 +173,11 @@ export class Leadership implements ShardLeader {
     this.#proving = true
     const { journal, runtime, shard } = this.#parts
     const begunMs = runtime.clock.monotonicMs()
+    const known = this.#position
     journal.end().then((end) => {
       this.#proving = false
-      if (end.position.epoch > this.epoch) {
-        this.end(new ZonewiseError('JOURNAL_UNSETTLED', 'another leader took the shard', { shard, epoch: end.position.epoch }))
+      if (end.position.epoch > this.epoch || comparePositions(end.position, known) < 0) {
+        this.#endBehind(end.position, known)
         proof.done.reject(this.ended.reason as Error)
         return
       }
@@ -184,15 +186,28 @@ export class Leadership implements ShardLeader {
       this.#prove()
     }, (error: unknown) => {
       this.#proving = false
+      if (!isUnsettled(error)) this.end(asUnknown(error, shard))
       proof.done.reject(error as Error)
       this.#prove()
     })
   }
+
+  /** The journal refused or disproved this leadership: a newer one is there, or the tail that was durable is gone. */
+  #endBehind(end: Position, known: Position): void {
+    const { shard } = this.#parts
+    this.end(comparePositions(end, known) < 0 ? tailLost(shard, end, known)
+      : new ZonewiseError('JOURNAL_UNSETTLED', 'another leader took the shard', { shard, epoch: end.epoch }))
+  }
+}
+
+function isUnsettled(error: unknown): error is ZonewiseError {
+  return error instanceof ZonewiseError && error.code === 'JOURNAL_UNSETTLED'
 }
 
 function asUnknown(error: unknown, shard: number): ZonewiseError {
-  return error instanceof ZonewiseError && error.code !== 'JOURNAL_UNSETTLED' ? error
-    : new ZonewiseError('JOURNAL_UNSETTLED', 'journal append was not settled', { shard }, error)
+  if (error instanceof ZonewiseError && !isUnsettled(error)) return error
+  const reason = isUnsettled(error) ? error.context['reason'] : undefined
+  return new ZonewiseError('JOURNAL_UNSETTLED', 'journal append was not settled', { shard, reason }, error)
 }
 
 /** A promise that may be rejected while nobody waits for it. */

@@ -5,7 +5,7 @@
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { CATALOG_SHARD, type Membership } from '#shared/cluster/membership.ts'
 import { leaderOf } from '#shared/cluster/placement.ts'
-import type { Journal } from '#shared/journal/journal.ts'
+import type { Journal, JournalEnd, ShardJournal } from '#shared/journal/journal.ts'
 import type { Log } from '#shared/log/log.ts'
 import { feedCall, subscribeCall } from '#shared/rpc/feed.ts'
 import { sleep, type Cancel, type Runtime } from '#shared/runtime/runtime.ts'
@@ -162,7 +162,7 @@ export class ShardHost implements ShardLeaders, ShardViews {
       const view = await followed.view
       if (view.failure !== null) return
       const journal = await this.#parts.journal.shard(shard)
-      const led = await journal.lead(view.position.epoch)
+      const led = await this.#lead(journal, view)
       await view.barrier()
       if (this.#stopping) return
       const leadership = new Leadership({
@@ -174,6 +174,7 @@ export class ShardHost implements ShardLeaders, ShardViews {
             this.#background(this.#snapshot(followed, view, led.position.epoch).then(() => {}), shard)
         },
         onEnd: (error) => {
+          if (error.code === 'JOURNAL_MISSING') view.quarantine(error)
           this.#leaderships.delete(shard)
           this.#feeds.drop(shard)
           if (!this.#stopping) log.warn('leadership ended', { shard, reason: explain(error) })
@@ -184,6 +185,15 @@ export class ShardHost implements ShardLeaders, ShardViews {
       for (const fn of this.#onLead) fn(leadership)
     } finally {
       this.#taking.delete(shard)
+    }
+  }
+
+  /** @throws ZonewiseError: a journal that does not reach what the view has quarantines the view */
+  async #lead(journal: ShardJournal, view: ViewRunner): Promise<JournalEnd> {
+    try {
+      return await journal.lead(view.position.epoch, view.position)
+    } catch (error) {
+      throw error instanceof ZonewiseError && error.code === 'JOURNAL_MISSING' ? view.quarantine(error) : error
     }
   }
 

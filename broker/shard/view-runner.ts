@@ -3,7 +3,9 @@
  * leader; whatever the feed does not continue exactly is read from the journal. Damage quarantines the shard.
  */
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
-import { comparePositions, type JournalGroup, type Position, type ShardJournal } from '#shared/journal/journal.ts'
+import {
+  comparePositions, type JournalGroup, type Position, positionText, type ShardJournal, tailLost
+} from '#shared/journal/journal.ts'
 import type { Log } from '#shared/log/log.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import { newDurableShard, takeGroup, type DurableShard } from './durable-shard.ts'
@@ -62,17 +64,19 @@ export class ViewRunner implements ShardView {
   async recover(): Promise<void> {
     const snapshot = await this.#guard(() => this.#parts.snapshots.newest(this.shard))
     if (snapshot !== null) this.#durable = snapshot
-    const end = await this.#parts.journal.end()
+    const end = await this.#guard(() => this.#parts.journal.end())
     if (snapshot !== null && comparePositions(end.position, snapshot.position) < 0)
-      throw this.#quarantine(new ZonewiseError('JOURNAL_MISSING', 'journal ends below a known snapshot', {
-        shard: this.shard, journal: `${end.position.epoch}-${end.position.seq}`, snapshot: `${snapshot.position.epoch}-${snapshot.position.seq}`
+      throw this.quarantine(new ZonewiseError('JOURNAL_MISSING', 'journal ends below a known snapshot', {
+        shard: this.shard, journal: positionText(end.position), snapshot: positionText(snapshot.position)
       }))
     await this.catchUp()
   }
 
   async barrier(): Promise<void> {
     if (this.#failure !== null) throw this.#failure
-    const end = await this.#parts.journal.end()
+    const { position: known } = this.#durable
+    const end = await this.#guard(() => this.#parts.journal.end())
+    if (comparePositions(end.position, known) < 0) throw this.quarantine(tailLost(this.shard, end.position, known))
     while (comparePositions(this.#durable.position, end.position) < 0) await this.catchUp()
     if (this.#failure !== null) throw this.#failure
   }
@@ -110,8 +114,8 @@ export class ViewRunner implements ShardView {
   async #reload(beyond: JournalGroup): Promise<void> {
     const snapshot = await this.#guard(() => this.#parts.snapshots.newest(this.shard))
     if (snapshot === null || comparePositions(snapshot.position, beyond.after) < 0)
-      throw this.#quarantine(new ZonewiseError('JOURNAL_MISSING', 'journal has a gap that no snapshot covers', {
-        shard: this.shard, have: `${this.position.epoch}-${this.position.seq}`, journal: `${beyond.after.epoch}-${beyond.after.seq}`
+      throw this.quarantine(new ZonewiseError('JOURNAL_MISSING', 'journal has a gap that no snapshot covers', {
+        shard: this.shard, have: positionText(this.position), journal: positionText(beyond.after)
       }))
     if (comparePositions(snapshot.position, this.position) <= 0) return
     this.#durable = snapshot
@@ -132,7 +136,7 @@ export class ViewRunner implements ShardView {
     try {
       return apply()
     } catch (error) {
-      this.#quarantine(error)
+      this.quarantine(error)
       return { kind: 'gap' }
     }
   }
@@ -140,10 +144,11 @@ export class ViewRunner implements ShardView {
   /** What cannot pass by itself quarantines; an unavailable store or journal does not. */
   #judge(error: unknown): unknown {
     const passing = error instanceof ZonewiseError && ['STORE_UNAVAILABLE', 'JOURNAL_UNSETTLED', 'STORE_FULL', 'STOPPING'].includes(error.code)
-    return passing ? error : this.#quarantine(error)
+    return passing ? error : this.quarantine(error)
   }
 
-  #quarantine(cause: unknown): ZonewiseError {
+  /** Ends all service of the shard on this node, for good and aloud; what to throw. */
+  quarantine(cause: unknown): ZonewiseError {
     if (this.#failure !== null) return this.#failure
     this.#failure = new ZonewiseError('SHARD_QUARANTINED', 'shard is quarantined', { shard: this.shard, reason: explain(cause) }, cause)
     this.#parts.log.error('shard quarantined', { shard: this.shard, reason: explain(cause) })

@@ -10,7 +10,7 @@ import { type Log, silentLog } from '../log/log.ts'
 import type { Files } from '../runtime/files.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { FileShard } from './file-shard.ts'
-import type { Journal, ShardJournal } from './journal.ts'
+import { assertSameCluster, type Journal, type ShardJournal } from './journal.ts'
 import { GroupReader } from './group-reader.ts'
 import { JournalMeta } from './journal-meta.ts'
 import { LogWriter } from './log-writer.ts'
@@ -103,6 +103,7 @@ class FileJournal implements Journal {
   }
 
   async setClusterId(clusterId: string): Promise<void> {
+    assertSameCluster(this.#meta.clusterId, clusterId)
     this.#meta.clusterId = clusterId
     await this.#meta.save()
   }

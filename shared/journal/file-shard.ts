@@ -5,7 +5,8 @@ import type { Chance } from '../runtime/runtime.ts'
 import { GroupIndex } from './group-index.ts'
 import type { GroupReader } from './group-reader.ts'
 import {
-  type AppendOutcome, comparePositions, type JournalEnd, type JournalGroup, type Position, POSITION_NONE, type ShardJournal
+  type AppendOutcome, comparePositions, type JournalEnd, type JournalGroup, type Position, POSITION_NONE, type ShardJournal,
+  tailLost
 } from './journal.ts'
 import type { LogWriter } from './log-writer.ts'
 import type { FoundGroup, FoundShard } from './recovery.ts'
@@ -51,7 +52,7 @@ export class FileShard {
   handle(): ShardJournal {
     let appending = false
     return {
-      lead: (above) => this.#lead(above),
+      lead: (above, known = POSITION_NONE) => this.#lead(above, known),
       append: async (epoch, after, body) => {
         assert(!appending, 'one append of a shard at a time')
         assert(after.epoch === epoch)
@@ -97,9 +98,11 @@ export class FileShard {
     if (this.#parts.writer.failure !== null) throw this.#parts.writer.failure
   }
 
-  async #lead(above: number): Promise<JournalEnd> {
+  async #lead(above: number, known: Position): Promise<JournalEnd> {
     while (this.#writing !== null) await this.#writing
-    const epoch = Math.max(above, this.#index.end.position.epoch) + 1
+    const { position: end } = this.#index.end
+    if (comparePositions(end, known) < 0) throw tailLost(this.#shard, end, known)
+    const epoch = Math.max(above, end.epoch) + 1
     return this.#write({ epoch, seq: 0 }, [this.#parts.chance.bytes(NONCE_BYTES)])
   }
 

@@ -6,9 +6,9 @@ export function measuredShardJournal(inner: ShardJournal, ledger: Ledger, zone: 
   const written = ledger.cell(zone, 'journal', 'journal')
   const read = ledger.cell('journal', zone, 'journal')
   return {
-    lead: (above) => {
+    lead: (above, known) => {
       written.requests += 1
-      return inner.lead(above)
+      return inner.lead(above, known)
     },
     append: (epoch, after, body) => {
       written.requests += 1

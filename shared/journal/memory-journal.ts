@@ -6,8 +6,8 @@ import assert from 'node:assert/strict'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
 import { type Chance, sleep, type Timer } from '../runtime/runtime.ts'
 import {
-  type AppendOutcome, comparePositions, type Journal, type JournalEnd, type JournalGroup, type Position, POSITION_NONE,
-  type ShardJournal
+  type AppendOutcome, assertSameCluster, comparePositions, type Journal, type JournalEnd, type JournalGroup, type Position,
+  POSITION_NONE, type ShardJournal, tailLost
 } from './journal.ts'
 import { NONCE_BYTES, runningCrc } from './running-crc.ts'
 
@@ -52,7 +52,7 @@ export class MemoryJournal implements Journal {
     assert(!this.#closed)
     const found = this.#medium.shards.get(shard)
     if (found === undefined) throw new ZonewiseError('JOURNAL_MISSING', 'a shard has no journal', { shard })
-    return this.#open(found)
+    return this.#open(shard, found)
   }
 
   async create(shard: number): Promise<void> {
@@ -65,6 +65,7 @@ export class MemoryJournal implements Journal {
   }
 
   async setClusterId(clusterId: string): Promise<void> {
+    assertSameCluster(this.#medium.clusterId, clusterId)
     this.#medium.clusterId = clusterId
   }
 
@@ -83,10 +84,11 @@ export class MemoryJournal implements Journal {
     for (const stop of this.#stops) stop()
   }
 
-  #open(shard: Shard): ShardJournal {
+  #open(number: number, shard: Shard): ShardJournal {
     let appending = false
     return {
-      lead: (above) => this.#call(() => {
+      lead: (above, known = POSITION_NONE) => this.#call(() => {
+        if (comparePositions(shard.end.position, known) < 0) throw tailLost(number, shard.end.position, known)
         const epoch = Math.max(above, shard.end.position.epoch) + 1
         return this.#add(shard, { epoch, seq: 0 }, [this.#chance.bytes(NONCE_BYTES)])
       }),

@@ -32,7 +32,7 @@ async function settle<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-const lead = (shard: ShardJournal, above = 0): Promise<JournalEnd> => settle(() => shard.lead(above))
+const lead = (shard: ShardJournal, above = 0, known = POSITION_NONE): Promise<JournalEnd> => settle(() => shard.lead(above, known))
 const append = (shard: ShardJournal, after: Position, ...body: Uint8Array[]): Promise<AppendOutcome> =>
   settle(() => shard.append(after.epoch, after, body))
 const end = (shard: ShardJournal): Promise<JournalEnd> => settle(() => shard.end())
@@ -49,6 +49,14 @@ async function fill(shard: ShardJournal, after: Position, count: number): Promis
   let position = after
   for (let n = 0; n < count; n++) ({ position } = await appendDurably(shard, position, text(`g${position.seq + 1}`)))
   return position
+}
+
+/** Waits for what comes a moment later. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (const deadlineMs = performance.now() + 5_000; !isSo();) {
+    assert.ok(performance.now() < deadlineMs, 'never so')
+    await new Promise((resolve) => { setTimeout(resolve, 1) })
+  }
 }
 
 function assertChain(groups: readonly JournalGroup[]): void {
@@ -94,6 +102,35 @@ export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
       assert.ok(third.position.epoch > 1_000)
       assert.deepEqual(await end(shard!), third)
       assert.ok(new Set([first.crc, second.crc, third.crc]).size === 3)
+      await journal.close()
+    })
+
+    test('journal: epochs may be as large as numbers are exact', async () => {
+      const { journal, shards: [shard] } = await openShards(0)
+      const above = Number.MAX_SAFE_INTEGER - 2
+      const led = await lead(shard!, above)
+      assert.equal(led.position.epoch, above + 1)
+      const one = await appendDurably(shard!, led.position, text('far'))
+      assert.deepEqual(await end(shard!), { position: one.position, crc: one.crc })
+      assert.deepEqual((await lead(shard!)).position, { epoch: Number.MAX_SAFE_INTEGER, seq: 0 })
+      const groups = await read(shard!, POSITION_NONE)
+      assertChain(groups)
+      assert.deepEqual(groups.at(-2)!.position, { epoch: above + 1, seq: 1 })
+      await journal.close()
+    })
+
+    test('journal: who knows a newer position than the end does not lead, and nothing is written', async () => {
+      const { journal, shards: [shard] } = await openShards(0)
+      const known = { epoch: 3, seq: 7 }
+      await assert.rejects(lead(shard!, 0, known), fails('JOURNAL_MISSING'))
+      assert.deepEqual((await end(shard!)).position, POSITION_NONE)
+      const led = await lead(shard!, 4, POSITION_NONE)
+      const position = await fill(shard!, led.position, 3)
+      for (const lost of [{ ...position, seq: position.seq + 1 }, { epoch: position.epoch + 1, seq: 0 }])
+        await assert.rejects(lead(shard!, 100, lost), fails('JOURNAL_MISSING'))
+      assert.deepEqual((await end(shard!)).position, position)
+      assert.deepEqual((await lead(shard!, 100, position)).position, { epoch: 101, seq: 0 })
+      await lead(shard!, 0, { ...position, seq: 1 })
       await journal.close()
     })
 
@@ -241,13 +278,14 @@ export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
 
     test('journal: tails see every group of their shard, in order, until they stop', async () => {
       const { journal, shards: [shard, other] } = await openShards(0, 1)
-      const led = await lead(shard!)
+      const led = { position: await fill(shard!, (await lead(shard!)).position, 3) }
       const seen: JournalGroup[] = []
       let seenByOther = 0
       const stop = (await journal.shard(0)).tail((group) => { seen.push(group) })
       other!.tail(() => { seenByOther += 1 })
       const position = await fill(shard!, led.position, 5)
       const taken = await lead(shard!)
+      await until(() => seen.some((group) => comparePositions(group.position, taken.position) === 0))
       stop()
       stop()
       await fill(shard!, taken.position, 1)
@@ -255,6 +293,21 @@ export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
       assert.deepEqual(seen.map((group) => ({ ...group, body: string(group.body) })), groups.map((group) => ({ ...group, body: string(group.body) })))
       assert.ok(comparePositions(seen[4]!.position, position) === 0)
       assert.equal(seenByOther, 0)
+      await journal.close()
+    })
+
+    test('journal: a second tail of a shard starts where it is called', async () => {
+      const { journal, shards: [shard] } = await openShards(0)
+      const [early, late]: [Position[], Position[]] = [[], []]
+      let { position } = await lead(shard!)
+      shard!.tail((group) => { early.push(group.position) })
+      position = await fill(shard!, position, 3)
+      await until(() => early.length === 3)
+      shard!.tail((group) => { late.push(group.position) })
+      position = await fill(shard!, position, 3)
+      await until(() => early.length === 6 && late.length >= 3)
+      assert.deepEqual(early.map(({ seq }) => seq), [1, 2, 3, 4, 5, 6])
+      assert.deepEqual(late.map(({ seq }) => seq), [4, 5, 6])
       await journal.close()
     })
 
@@ -296,13 +349,15 @@ export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
       await journal.close()
     })
 
-    test('journal: the cluster id is kept', async () => {
+    test('journal: the cluster id is written once and kept', async () => {
       let journal = await open()
       assert.equal(await journal.clusterId(), null)
       await journal.setClusterId('cluster-1')
-      assert.equal(await journal.clusterId(), 'cluster-1')
+      await journal.setClusterId('cluster-1')
+      await assert.rejects(journal.setClusterId('cluster-2'), fails('CLUSTER_MISMATCH'))
       journal = await reopen(journal)
       assert.equal(await journal.clusterId(), 'cluster-1')
+      await assert.rejects(journal.setClusterId('cluster-2'), fails('CLUSTER_MISMATCH'))
       await journal.close()
     })
   })

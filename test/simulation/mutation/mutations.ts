@@ -41,7 +41,7 @@ function lyingJournal(journal: ShardJournal, life: Life): ShardJournal {
     }
   }
   return {
-    lead: async (above) => (newest = await journal.lead(above)),
+    lead: async (above, known) => (newest = await journal.lead(above, known)),
     append: async (epoch, after, body) => {
       const copy = new Uint8Array(Buffer.concat(body))
       const position = { epoch, seq: after.seq + 1 }

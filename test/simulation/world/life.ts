@@ -141,7 +141,7 @@ export class LifeJournal implements Journal {
     const life = this.#life
     const inner = await this.memory.shard(shard)
     return {
-      lead: (above) => life.call(`lead ${shard}`, () => inner.lead(above)),
+      lead: (above, known) => life.call(`lead ${shard}`, () => inner.lead(above, known)),
       append: (epoch, after, body) => life.call(`append ${shard} ${epoch}-${after.seq}`, () => inner.append(epoch, after, body)),
       end: () => life.call(`end ${shard}`, () => inner.end()),
       read: (after, bounds) => life.call(`read ${shard} ${after.epoch}-${after.seq}`, () => inner.read(after, bounds)),
