@@ -13,6 +13,7 @@ const KEPT = 2
 export class SnapshotStore {
   readonly #store: ObjectStore
   readonly #clusterId: string
+  readonly #verified = new Map<number, readonly string[]>() // by shard: keys of the newest heads that were read back here
 
   constructor(store: ObjectStore, clusterId: string) {
     this.#store = store
@@ -27,32 +28,72 @@ export class SnapshotStore {
     const { head, headKey, page } = encodeSnapshot(durable, this.#clusterId) // copied here, before the first await
     for (const { key } of head.pages) await this.#store.put(key, page)
     await this.#store.put(headKey, [Buffer.from(JSON.stringify(head))])
-    decodeSnapshot(await this.#head(headKey), await this.#store.get(head.pages[0]?.key ?? headKey))
+    await this.#verify(head.shard, headKey)
     return head.position
   }
 
-  /** The newest snapshot, or null. @throws ZonewiseError OBJECT_CORRUPT, CLUSTER_MISMATCH */
+  /** The newest snapshot, or null. @throws ZonewiseError OBJECT_CORRUPT, OBJECT_MISSING, CLUSTER_MISMATCH */
   async newest(shard: number): Promise<DurableShard | null> {
-    const key = (await this.#headKeys(shard)).at(-1)
-    if (key === undefined) return null
+    for (let missed: string | undefined; ;) {
+      const key = (await this.#headKeys(shard)).at(-1)
+      if (key === undefined) return null
+      try {
+        return await this.#read(key)
+      } catch (error) {
+        // What was the newest when it was listed may have been let go since, for newer ones.
+        if (!(error instanceof ZonewiseError) || error.code !== 'OBJECT_MISSING' || key === missed) throw error
+        missed = key
+      }
+    }
+  }
+
+  /** Up to where the journal may be trimmed: the older of the two newest verified snapshots; null while there are fewer. */
+  async trimmable(shard: number): Promise<Position | null> {
+    const key = await this.#olderOfTwo(shard)
+    return key === null ? null : (await this.#head(key)).position
+  }
+
+  /** Lets go of snapshots older than the two newest verified ones, heads first. */
+  async prune(shard: number): Promise<void> {
+    const oldestKept = await this.#olderOfTwo(shard)
+    if (oldestKept === null) return
+    for (const headKey of await this.#headKeys(shard)) {
+      if (headKey >= oldestKept) return
+      await this.#store.delete(headKey)
+      await this.#store.delete(headKey.replace(/head$/, 'page-0'))
+    }
+  }
+
+  async #olderOfTwo(shard: number): Promise<string | null> {
+    let count = 0
+    for (const key of (await this.#headKeys(shard)).toReversed())
+      if (await this.#isVerified(shard, key) && ++count === KEPT) return key
+    return null
+  }
+
+  /** Another leader may have written a snapshot and not come to read it back: then that is done here. */
+  async #isVerified(shard: number, key: string): Promise<boolean> {
+    if (this.#verified.get(shard)?.includes(key) === true) return true
+    try {
+      await this.#verify(shard, key)
+      return true
+    } catch (error) {
+      if (error instanceof ZonewiseError && ['OBJECT_CORRUPT', 'OBJECT_MISSING'].includes(error.code)) return false
+      throw error // not known
+    }
+  }
+
+  async #verify(shard: number, key: string): Promise<void> {
+    await this.#read(key)
+    const keys = new Set(this.#verified.get(shard)).add(key)
+    this.#verified.set(shard, [...keys].sort().slice(-KEPT))
+  }
+
+  async #read(key: string): Promise<DurableShard> {
     const head = await this.#head(key)
     if (head.clusterId !== this.#clusterId)
       throw new ZonewiseError('CLUSTER_MISMATCH', 'snapshot of another cluster', { key, clusterId: head.clusterId, expected: this.#clusterId })
     return decodeSnapshot(head, await this.#store.get(head.pages[0]?.key ?? key))
-  }
-
-  /** Up to where the journal may be trimmed: the older of the two newest snapshots; null while there is one or none. */
-  async trimmable(shard: number): Promise<Position | null> {
-    const key = (await this.#headKeys(shard)).at(-KEPT)
-    return key === undefined ? null : (await this.#head(key)).position
-  }
-
-  /** Lets go of snapshots older than the two newest, heads first. */
-  async prune(shard: number): Promise<void> {
-    for (const headKey of (await this.#headKeys(shard)).slice(0, -KEPT)) {
-      await this.#store.delete(headKey)
-      await this.#store.delete(headKey.replace(/head$/, 'page-0'))
-    }
   }
 
   async #headKeys(shard: number): Promise<string[]> {
