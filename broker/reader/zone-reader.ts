@@ -62,6 +62,7 @@ export class ZoneReader {
     const { runtime, settings } = this.#parts
     if (this.#waiting >= settings.waitersMax) throw new ZonewiseError('OVERLOADED', 'too many long polls', { setting: 'waitersMax', max: settings.waitersMax })
     this.#waiting += 1
+    view.touch(request.waitMs) // else it might stop following under the one that waits
     try {
       let plans = look()
       await new Promise<void>((resolve) => {

@@ -26,6 +26,7 @@ type Proof = { readonly done: PromiseWithResolvers<void> }
 export type LeadershipParts = {
   readonly shard: number
   readonly led: JournalEnd // what `lead` returned
+  readonly ledMs: number // monotonic, when it was called: proves leadership from then on
   readonly state: ShardState // as of `led`, owned from here on
   readonly journal: ShardJournal
   readonly runtime: Runtime
@@ -58,7 +59,7 @@ export class Leadership implements ShardLeader {
     this.state = parts.state
     this.#position = parts.led.position
     this.#crc = parts.led.crc
-    this.#provenMs = parts.runtime.clock.monotonicMs()
+    this.#provenMs = parts.ledMs
   }
 
   get ended(): AbortSignal {

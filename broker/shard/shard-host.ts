@@ -40,10 +40,11 @@ export type ShardHostParts = {
   readonly settings: ShardHostSettings
 }
 
-type Followed = { readonly view: Promise<ViewRunner>; ready: ViewRunner | null; fedMs: number; subscribed: boolean; askingAgain: boolean; snapshotting: boolean }
+type Followed = { readonly view: Promise<ViewRunner>; ready: ViewRunner | null; fedMs: number; subscribed: boolean; askingAgain: boolean; snapshotting: boolean; snapshotFailures: number }
 
 const TICK_MS = 1_000
 const RETRY_MS = 100
+const SNAPSHOT_RETRY_MS_MAX = 30_000
 
 export class ShardHost implements ShardLeaders, ShardViews {
   readonly #parts: ShardHostParts
@@ -141,6 +142,10 @@ export class ShardHost implements ShardLeaders, ShardViews {
     return shards.filter((shard) => leaderOf(snapshot, shard) === this.#parts.nodeId)
   }
 
+  #isMine(shard: number): boolean {
+    return !this.#stopping && leaderOf(this.#parts.membership.current(), shard) === this.#parts.nodeId
+  }
+
   #followPlacement(): void {
     if (this.#stopping) return
     const mine = new Set(this.#mine())
@@ -160,13 +165,14 @@ export class ShardHost implements ShardLeaders, ShardViews {
       const { runtime, log, settings } = this.#parts
       const followed = this.#follow(shard)
       const view = await followed.view
-      if (view.failure !== null) return
+      if (view.failure !== null || !this.#isMine(shard)) return
       const journal = await this.#parts.journal.shard(shard)
+      const ledMs = runtime.clock.monotonicMs()
       const led = await this.#lead(journal, view)
       await view.barrier()
-      if (this.#stopping) return
+      if (!this.#isMine(shard)) return // it moved on meanwhile: whoever has it now leads again
       const leadership = new Leadership({
-        shard, led, journal, runtime, log, settings, state: cloneState(view.state),
+        shard, led, ledMs, journal, runtime, log, settings, state: cloneState(view.state),
         onDurable: (group) => {
           if (!view.take(group)) this.#background(view.catchUp(), shard)
           this.#feeds.push(shard, group)
@@ -202,7 +208,7 @@ export class ShardHost implements ShardLeaders, ShardViews {
     if (known !== undefined) return known
     const followed: Followed = {
       view: this.#openView(shard).then((view) => { followed.ready = view; return view }),
-      ready: null, fedMs: this.#parts.runtime.clock.monotonicMs(), subscribed: false, askingAgain: false, snapshotting: false
+      ready: null, fedMs: this.#parts.runtime.clock.monotonicMs(), subscribed: false, askingAgain: false, snapshotting: false, snapshotFailures: 0
     }
     this.#followed.set(shard, followed)
     // A view that could not be opened is forgotten, so that the next reader tries again.
@@ -222,7 +228,11 @@ export class ShardHost implements ShardLeaders, ShardViews {
   async #subscribe(shard: number, followed: Followed): Promise<void> {
     const leader = leaderOf(this.#parts.membership.current(), shard)
     if (followed.ready === null || followed.subscribed || this.#stopping) return
-    if (leader === this.#parts.nodeId) { followed.subscribed = true; return }
+    if (leader === this.#parts.nodeId) {
+      followed.subscribed = true
+      if (!this.#leaderships.has(shard)) await followed.ready.catchUp() // nobody feeds it until the shard is taken
+      return
+    }
     try {
       const { response } = await this.#parts.transport.call(leader, subscribeCall, { shard, on: 1 }, { deadlineMs: TICK_MS })
       followed.subscribed = response.leader === 1
@@ -254,7 +264,9 @@ export class ShardHost implements ShardLeaders, ShardViews {
     for (const [shard, followed] of this.#followed) {
       const view = followed.ready
       if (view === null || this.#leaderships.has(shard)) continue
-      if (shard !== CATALOG_SHARD && nowMs - view.touchedMs > this.#parts.settings.viewIdleMs) this.#background(this.#unfollow(shard), shard)
+      // A shard that is about to be led here keeps its view: the leadership feeds this one and no other.
+      const isIdle = shard !== CATALOG_SHARD && !this.#taking.has(shard) && nowMs - view.touchedMs > this.#parts.settings.viewIdleMs
+      if (isIdle) this.#background(this.#unfollow(shard), shard)
       else if (nowMs - followed.fedMs > TICK_MS) {
         followed.subscribed = false
         this.#background(this.#subscribe(shard, followed), shard)
@@ -274,15 +286,16 @@ export class ShardHost implements ShardLeaders, ShardViews {
     followed.snapshotting = true
     const { shard } = view
     try {
-      const writing = this.#snapshots.write(view.durable)
-      view.snapshotTaken()
-      await writing
+      const { bytesSinceSnapshot } = view
+      await this.#snapshots.write(view.durable)
+      view.snapshotTaken(bytesSinceSnapshot)
+      followed.snapshotFailures = 0
       const to = await this.#snapshots.trimmable(shard)
       if (to !== null) await (await this.#parts.journal.shard(shard)).trim(epoch, to)
       await this.#snapshots.prune(shard)
     } catch (error) {
       this.#parts.log.warn('snapshot not written', { shard, reason: explain(error) })
-      await sleep(this.#parts.runtime.timer, RETRY_MS)
+      if (!this.#stopping) await sleep(this.#parts.runtime.timer, Math.min(SNAPSHOT_RETRY_MS_MAX, RETRY_MS * 2 ** followed.snapshotFailures++))
     } finally {
       followed.snapshotting = false
     }

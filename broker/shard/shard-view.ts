@@ -12,8 +12,8 @@ export type ShardView = {
    * @throws ZonewiseError SHARD_QUARANTINED, JOURNAL_UNSETTLED, STOPPING
    */
   barrier(): Promise<void>
-  /** Somebody reads: keeps the view following for another `viewIdleMs`. */
-  touch(): void
+  /** Somebody reads, or waits for news for `aheadMs`: keeps the view following for another `viewIdleMs` after that. */
+  touch(aheadMs?: number): void
   /** Calls `fn` after each applied group with the local ids of the partitions that changed; returns the way to stop. */
   onAdvance(fn: (localIds: ReadonlySet<number>) => void): () => void
 }

@@ -1,13 +1,15 @@
 /**
- * Writes snapshots, reads them back, and finds the newest. A snapshot counts for trimming only after its head and what
- * it wrote anew were read back; the journal is trimmed to the older of the two newest such, and older ones are let go.
- * Nothing is kept in memory between calls: another node may have led the shard, and written, meanwhile.
+ * Writes snapshots, reads them back, and finds the newest. A snapshot counts for trimming only after its head, its state
+ * and its pages were read back, each part once; the journal is trimmed to the older of the two newest such, and older
+ * ones are let go. Nothing is taken for granted between calls but that: another node may have led the shard meanwhile.
  */
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { comparePositions, type Position } from '#shared/journal/journal.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import type { DurableShard } from './durable-shard.ts'
-import { checkPart, decodeHead, decodeSnapshot, encodeHead, encodeSnapshot, snapshotPrefix, type SnapshotHead, type SnapshotPart } from './snapshot.ts'
+import {
+  checkPart, decodeHead, decodeSnapshot, encodeHead, encodeSnapshot, headKeyOf, snapshotPrefix, type SnapshotHead, type SnapshotPart
+} from './snapshot.ts'
 
 const KEPT = 2
 const READS_AT_A_TIME = 4
@@ -15,6 +17,7 @@ const READS_AT_A_TIME = 4
 export class SnapshotStore {
   readonly #store: ObjectStore
   readonly #clusterId: string
+  readonly #verified = new Map<number, ReadonlySet<string>>() // by shard: parts that were read back here, of the heads kept
 
   constructor(store: ObjectStore, clusterId: string) {
     this.#store = store
@@ -26,55 +29,83 @@ export class SnapshotStore {
    * @returns its position. @throws ZonewiseError of the store, OBJECT_CORRUPT
    */
   async write(durable: DurableShard): Promise<Position> {
-    const before = await this.#newestHead(durable.shard)
+    const [before = null] = await this.#verifiedHeads(durable.shard, 1)
     // A newer one is there: this node led long ago, and adds nothing.
     if (before !== null && comparePositions(before.position, durable.position) >= 0) return before.position
     const { head, headKey, parts } = encodeSnapshot(durable, this.#clusterId, before) // copied before the next await
     for (const { part, chunks } of parts) await this.#store.put(part.key, chunks)
     await this.#store.put(headKey, [encodeHead(head)])
-    const written = await this.#head(headKey)
-    for (const { part } of parts) await this.#part(part)
-    return written.position
+    await this.#verify(await this.#head(headKey))
+    return head.position
   }
 
   /** The newest snapshot, or null. @throws ZonewiseError OBJECT_CORRUPT, OBJECT_MISSING, CLUSTER_MISMATCH */
   async newest(shard: number): Promise<DurableShard | null> {
-    const head = await this.#newestHead(shard)
-    if (head === null) return null
-    const pages: Uint8Array[] = Array.from({ length: head.pages.length })
-    let next = 0
-    const readOn = async (): Promise<void> => {
-      for (let at = next++; at < pages.length; at = next++) pages[at] = await this.#part(head.pages[at]!)
+    for (let missed: string | undefined; ;) {
+      const key = (await this.#keys(shard)).filter(isHead).at(-1)
+      if (key === undefined) return null
+      try {
+        return await this.#read(await this.#head(key))
+      } catch (error) {
+        // What was the newest when it was listed may have been let go since, for newer ones.
+        if (!(error instanceof ZonewiseError) || error.code !== 'OBJECT_MISSING' || key === missed) throw error
+        missed = key
+      }
     }
-    const [state] = await Promise.all([this.#part(head.state), ...Array.from({ length: READS_AT_A_TIME }, readOn)])
-    return decodeSnapshot(head, state, pages)
   }
 
-  /** Up to where the journal may be trimmed: the older of the two newest snapshots; null while there is one or none. */
+  /** Up to where the journal may be trimmed: the older of the two newest verified snapshots; null while there are fewer. */
   async trimmable(shard: number): Promise<Position | null> {
-    const key = (await this.#keys(shard)).filter(isHead).at(-KEPT)
-    return key === undefined ? null : (await this.#head(key)).position
+    return (await this.#verifiedHeads(shard, KEPT))[KEPT - 1]?.position ?? null
   }
 
-  /** Lets go of snapshots older than the two newest, heads first, and of what only they name. */
+  /** Lets go of snapshots older than the two newest verified ones, heads first, and of parts that no other names. */
   async prune(shard: number): Promise<void> {
     const keys = await this.#keys(shard)
-    const heads = keys.filter(isHead)
-    const oldestKept = heads.at(-KEPT)
+    const oldestKept = (await this.#verifiedHeads(shard, KEPT))[KEPT - 1]
     if (oldestKept === undefined) return
+    const oldestKey = headKeyOf(oldestKept)
     const named = new Set<string>()
-    for (const key of heads.slice(-KEPT)) {
-      const { state, pages } = await this.#head(key)
-      for (const part of [state, ...pages]) named.add(part.key)
-    }
-    for (const key of heads.slice(0, -KEPT)) await this.#store.delete(key)
+    for (const key of keys.filter((each) => isHead(each) && each >= oldestKey))
+      for (const part of partsOf(await this.#head(key))) named.add(part.key)
+    for (const key of keys) if (isHead(key) && key < oldestKey) await this.#store.delete(key)
     // Newer parts may be those of a snapshot whose head is not written yet.
-    for (const key of keys) if (!isHead(key) && !named.has(key) && key < oldestKept) await this.#store.delete(key)
+    for (const key of keys) if (!isHead(key) && !named.has(key) && key < oldestKey) await this.#store.delete(key)
+    this.#verified.set(shard, new Set([...this.#verified.get(shard) ?? []].filter((key) => named.has(key))))
   }
 
-  async #newestHead(shard: number): Promise<SnapshotHead | null> {
-    const key = (await this.#keys(shard)).filter(isHead).at(-1)
-    return key === undefined ? null : this.#head(key)
+  /** The newest `count` heads whose parts are all there and right, newest first. */
+  async #verifiedHeads(shard: number, count: number): Promise<SnapshotHead[]> {
+    const found: SnapshotHead[] = []
+    for (const key of (await this.#keys(shard)).filter(isHead).toReversed()) {
+      if (found.length === count) break
+      try {
+        const head = await this.#head(key)
+        await this.#verify(head) // another leader may have written it and not come to read it back
+        found.push(head)
+      } catch (error) {
+        if (!(error instanceof ZonewiseError) || !['OBJECT_CORRUPT', 'OBJECT_MISSING'].includes(error.code)) throw error
+      }
+    }
+    return found
+  }
+
+  async #verify(head: SnapshotHead): Promise<void> {
+    const known = this.#verified.get(head.shard) ?? new Set()
+    const parts = partsOf(head)
+    for (const part of parts) if (!known.has(part.key)) await this.#part(part)
+    this.#verified.set(head.shard, new Set([...this.#verified.get(head.shard) ?? [], ...parts.map(({ key }) => key)]))
+  }
+
+  async #read(head: SnapshotHead): Promise<DurableShard> {
+    const parts = partsOf(head)
+    const contents: Uint8Array[] = Array.from({ length: parts.length })
+    let next = 0
+    const readOn = async (): Promise<void> => {
+      for (let at = next++; at < parts.length; at = next++) contents[at] = await this.#part(parts[at]!)
+    }
+    await Promise.all(Array.from({ length: Math.min(READS_AT_A_TIME, parts.length) }, readOn))
+    return decodeSnapshot(head, contents[0]!, contents.slice(1))
   }
 
   async #keys(shard: number): Promise<string[]> {
@@ -99,6 +130,11 @@ export class SnapshotStore {
     checkPart(part, content)
     return content
   }
+}
+
+/** The state first, then the pages in order. */
+function partsOf({ state, pages }: SnapshotHead): readonly SnapshotPart[] {
+  return [state, ...pages]
 }
 
 function isHead(key: string): boolean {

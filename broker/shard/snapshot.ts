@@ -45,13 +45,21 @@ export function snapshotPrefix(shard: number): string {
   return `snapshots/${String(shard).padStart(5, '0')}/`
 }
 
+export function headKeyOf({ shard, position }: Pick<SnapshotHead, 'shard' | 'position'>): string {
+  return `${nameOf(shard, position)}.head`
+}
+
+function nameOf(shard: number, { epoch, seq }: SnapshotHead['position']): string {
+  return `${snapshotPrefix(shard)}${pad(epoch)}-${pad(seq)}`
+}
+
 /**
  * Lays out a snapshot that shares the pages of `before`, the newest one (null: there is none). What is returned no longer
  * changes when the shard does.
  */
 export function encodeSnapshot(durable: DurableShard, clusterId: string, before: SnapshotHead | null): Snapshot {
   const { shard, position, crc, state, index } = durable
-  const name = `${snapshotPrefix(shard)}${pad(position.epoch)}-${pad(position.seq)}`
+  const name = nameOf(shard, position)
   const kept = pagesToKeep(before?.pages ?? [], (from) => pageBytes(index, from))
   const from = kept.at(-1) ?? PAGE_NONE
   const end = pageEnd(index)
@@ -70,7 +78,7 @@ export function encodeSnapshot(durable: DurableShard, clusterId: string, before:
   const head: SnapshotHead = {
     format: SNAPSHOT_FORMAT, clusterId, shard, position, crc, timeMs: state.timeMs, state: statePart, pages
   }
-  return { head, parts, headKey: `${name}.head` }
+  return { head, parts, headKey: headKeyOf(head) }
 }
 
 /**

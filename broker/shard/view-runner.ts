@@ -4,7 +4,7 @@
  */
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import {
-  comparePositions, type JournalGroup, type Position, positionText, type ShardJournal, tailLost
+  comparePositions, type JournalEnd, type JournalGroup, type Position, positionText, type ShardJournal, tailLost
 } from '#shared/journal/journal.ts'
 import type { Log } from '#shared/log/log.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
@@ -30,7 +30,8 @@ export class ViewRunner implements ShardView {
   readonly #parts: ViewParts
   readonly #listeners = new Set<(localIds: ReadonlySet<number>) => void>()
   #durable: DurableShard
-  #catchingUp: Promise<void> | null = null
+  #reading: Promise<void> | null = null
+  #readingNext: Promise<void> | null = null // begins when that one ends
   #failure: ZonewiseError | null = null
   #touchedMs: number
   #bytesSinceSnapshot = 0
@@ -51,9 +52,10 @@ export class ViewRunner implements ShardView {
   /** Journal bytes taken since the newest snapshot: what a recovery would read. */
   get bytesSinceSnapshot(): number { return this.#bytesSinceSnapshot }
 
-  snapshotTaken(): void { this.#bytesSinceSnapshot = 0 }
+  /** A snapshot holds the first `bytes` of them. */
+  snapshotTaken(bytes: number): void { this.#bytesSinceSnapshot = Math.max(0, this.#bytesSinceSnapshot - bytes) }
 
-  touch(): void { this.#touchedMs = this.#parts.runtime.clock.monotonicMs() }
+  touch(aheadMs = 0): void { this.#touchedMs = Math.max(this.#touchedMs, this.#parts.runtime.clock.monotonicMs() + aheadMs) }
 
   onAdvance(fn: (localIds: ReadonlySet<number>) => void): () => void {
     this.#listeners.add(fn)
@@ -69,16 +71,27 @@ export class ViewRunner implements ShardView {
       throw this.quarantine(new ZonewiseError('JOURNAL_MISSING', 'journal ends below a known snapshot', {
         shard: this.shard, journal: positionText(end.position), snapshot: positionText(snapshot.position)
       }))
+    this.#compare(end)
     await this.catchUp()
   }
 
   async barrier(): Promise<void> {
     if (this.#failure !== null) throw this.#failure
-    const { position: known } = this.#durable
+    const { position: known } = this
     const end = await this.#guard(() => this.#parts.journal.end())
     if (comparePositions(end.position, known) < 0) throw this.quarantine(tailLost(this.shard, end.position, known))
+    this.#compare(end)
     while (comparePositions(this.#durable.position, end.position) < 0) await this.catchUp()
     if (this.#failure !== null) throw this.#failure
+  }
+
+  /** Where nothing follows what is here, the journal's newest group itself must be the one that was applied. */
+  #compare(end: JournalEnd): void {
+    const { position, crc } = this.#durable
+    if (comparePositions(end.position, position) === 0 && end.crc !== crc)
+      throw this.quarantine(new ZonewiseError('SHARD_QUARANTINED', 'journal holds another group at a position that was applied', {
+        shard: this.shard, have: positionText(position)
+      }))
   }
 
   /** Takes a group from the leader; false: it does not continue what is here, the journal has to be read. */
@@ -91,9 +104,19 @@ export class ViewRunner implements ShardView {
     return true
   }
 
-  /** Reads the journal to its end; one at a time. @throws ZonewiseError */
+  /** Reads the journal to its end, as it is at the call or later: who comes while one read runs shares the next. @throws ZonewiseError */
   catchUp(): Promise<void> {
-    return (this.#catchingUp ??= this.#readOn().finally(() => { this.#catchingUp = null }))
+    if (this.#reading === null) return this.#startReading()
+    return (this.#readingNext ??= this.#reading.then(() => this.#startReading(), () => this.#startReading()))
+  }
+
+  #startReading(): Promise<void> {
+    this.#readingNext = null
+    const reading = this.#readOn()
+    this.#reading = reading
+    const ended = (): void => { if (this.#reading === reading) this.#reading = null }
+    reading.then(ended, ended)
+    return reading
   }
 
   async #readOn(): Promise<void> {

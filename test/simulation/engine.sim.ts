@@ -36,6 +36,14 @@ test('virtual-time: fires thousands of timers in order and stops when told', asy
   assert.deepEqual(seen, [...seen].sort((a, b) => a - b))
 })
 
+test('virtual-time: what is due at one time keeps its order, whenever it was asked for', async () => {
+  const time = new VirtualTime()
+  const seen: number[] = []
+  for (let i = 0; i < 50; i++) time.after(i / 7, () => { time.at(3_813.181_549_295_061_4, () => { seen.push(i) }) })
+  await time.run(5_000)
+  assert.deepEqual(seen, Array.from({ length: 50 }, (_, i) => i))
+})
+
 test('virtual-time: says so when one instant never ends', async () => {
   const time = new VirtualTime()
   const again = (): void => { time.after(0, again) }

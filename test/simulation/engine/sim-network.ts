@@ -151,7 +151,7 @@ class SimSocket implements Socket {
   handlers: SocketHandlers | null = null
   bufferedBytes = 0
   #paused = false
-  #held: Flying[] = [] // arrived while this end does not read
+  #held: Flying[] = [] // arrived while this end does not read, or stands still
   #arrivesMs = 0 // of the newest write
   #closed = false
 
@@ -179,10 +179,7 @@ class SimSocket implements Socket {
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
-    const { time } = this.#connection.network
-    time.soon(() => {
-      while (!this.#paused && this.#held.length > 0) this.#deliver(this.#held.shift()!)
-    })
+    this.#connection.network.time.soon(() => this.#deliverHeld())
   }
 
   end(): void {
@@ -194,10 +191,16 @@ class SimSocket implements Socket {
   }
 
   receive(flying: Flying): void {
-    const frozenMs = this.host.frozenMs()
-    if (frozenMs > 0) this.#connection.network.time.after(frozenMs, () => this.receive(flying))
-    else if (this.#paused || this.#held.length > 0) this.#held.push(flying)
-    else this.#deliver(flying)
+    this.#held.push(flying)
+    this.#deliverHeld()
+  }
+
+  #deliverHeld(): void {
+    while (!this.#paused && this.#held.length > 0) {
+      const frozenMs = this.host.frozenMs()
+      if (frozenMs > 0) return void this.#connection.network.time.after(frozenMs, () => this.#deliverHeld())
+      this.#deliver(this.#held.shift()!)
+    }
   }
 
   tellClosed(error: Error | null): void {
@@ -232,6 +235,6 @@ class SimSocket implements Socket {
   #later(fn: () => void): void {
     const { network } = this.#connection
     this.#arrivesMs = Math.max(this.#arrivesMs, network.time.nowMs + network.delayMs())
-    network.time.after(this.#arrivesMs - network.time.nowMs, fn)
+    network.time.at(this.#arrivesMs, fn)
   }
 }

@@ -22,7 +22,12 @@ export class VirtualTime implements Timer {
   }
 
   after(ms: number, fn: () => void): Cancel {
-    const waiting: Waiting = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order++, fn }
+    return this.at(this.#nowMs + Math.max(0, ms), fn)
+  }
+
+  /** As `after`, but without the rounding of a sum: what is due at one time keeps the order of its making. */
+  at(atMs: number, fn: () => void): Cancel {
+    const waiting: Waiting = { atMs, order: this.#order++, fn }
     push(this.#heap, waiting)
     return () => { waiting.fn = null }
   }

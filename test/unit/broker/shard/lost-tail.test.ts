@@ -37,7 +37,7 @@ async function bench(): Promise<Bench> {
   await view.barrier()
   const ends: ZonewiseError[] = []
   const leadership = new Leadership({
-    shard: SHARD, led, state: newShardState(), journal, runtime, log, settings: brokerSettings.defaults(),
+    shard: SHARD, led, ledMs: runtime.clock.monotonicMs(), state: newShardState(), journal, runtime, log, settings: brokerSettings.defaults(),
     onDurable: (group) => { view.take(group) }, onEnd: (error) => { ends.push(error) }
   })
   return { runtime, log, medium, journal, view, leadership, ends }

@@ -1,0 +1,120 @@
+/**
+ * Goal: the view that readers of a node get is the one that its leadership feeds, or follows whoever leads; bounds hold
+ * while the store fails.
+ * Method: real hosts over one journal and store, with calls that a test holds at the wrong moment.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { leaderOf } from '#shared/cluster/placement.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import type { JournalEnd, ShardJournal } from '#shared/journal/journal.ts'
+import { entryOf, ShardCluster } from '#test/support/shard-cluster.ts'
+import { snapshotOf } from '#test/support/snapshots.ts'
+
+/** The node that placement names for the data shard among 1 and 2, and the other. */
+const FIRST = leaderOf(snapshotOf([1, 2], { shardCount: 1 }), 0)
+const OTHER = 3 - FIRST
+
+/** Holds every `lead` of a node until it is let go. */
+function holdLead(node: number): { wrap: (journal: ShardJournal, of: number) => ShardJournal; letGo: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  return {
+    letGo: resolve,
+    wrap: (journal, of) => (of !== node ? journal : { ...journal, lead: async (above): Promise<JournalEnd> => { await promise; return journal.lead(above) } })
+  }
+}
+
+const partitionsAt = async (cluster: ShardCluster, node: number): Promise<number> =>
+  (await cluster.host(node).view(0)).state.partitions.byLocalId.length
+
+test('shard-host: leads what placement names, and feeds the views of other nodes', async () => {
+  const cluster = await ShardCluster.start(2, [1, 2])
+  assert.equal(cluster.host(OTHER).leader(0), null)
+  const view = cluster.host(OTHER).view(0)
+  await cluster.runtime.advance(500)
+  await view
+  void cluster.host(FIRST).leader(0)!.append([entryOf(1)])
+  await cluster.runtime.settle()
+  assert.deepEqual([await partitionsAt(cluster, FIRST), await partitionsAt(cluster, OTHER)], [1, 1])
+  cluster.stop()
+})
+
+test('shard-host: a shard that moves is led on by the other node, and both views follow it', async () => {
+  const cluster = await ShardCluster.start(2, [1, 2])
+  await Promise.all([partitionsAt(cluster, 1), partitionsAt(cluster, 2), cluster.runtime.settle()])
+  void cluster.host(FIRST).leader(0)!.append([entryOf(1)])
+  await cluster.runtime.settle()
+  cluster.setMembers([OTHER])
+  await cluster.runtime.advance(2_000)
+  assert.equal(cluster.host(FIRST).leader(0), null)
+  void cluster.host(OTHER).leader(0)!.append([entryOf(2)])
+  await cluster.runtime.settle()
+  assert.deepEqual([await partitionsAt(cluster, FIRST), await partitionsAt(cluster, OTHER)], [2, 2])
+  cluster.stop()
+})
+
+test('shard-host: a view that nobody read for long stays the one that is fed while its shard is taken up', async () => {
+  const { wrap, letGo } = holdLead(OTHER)
+  const cluster = await ShardCluster.start(2, [1, 2], { settings: { viewIdleMs: 5_000 }, journal: wrap })
+  await Promise.all([partitionsAt(cluster, OTHER), cluster.runtime.settle()])
+  await cluster.runtime.advance(4_500)
+  cluster.setMembers([OTHER])
+  await cluster.runtime.advance(2_000) // idle by now
+  letGo()
+  await cluster.runtime.settle()
+  void cluster.host(OTHER).leader(0)!.append([entryOf(1)])
+  await cluster.runtime.settle()
+  assert.equal(await partitionsAt(cluster, OTHER), 1)
+  void cluster.host(OTHER).leader(0)!.append([entryOf(2)])
+  await cluster.runtime.settle()
+  assert.equal(await partitionsAt(cluster, OTHER), 2)
+  cluster.stop()
+})
+
+test('shard-host: a node that a shard left while it took it up does not lead it, and follows the one that does', async () => {
+  const { wrap, letGo } = holdLead(OTHER)
+  const cluster = await ShardCluster.start(2, [1, 2], { journal: wrap })
+  await Promise.all([partitionsAt(cluster, OTHER), cluster.runtime.settle()])
+  cluster.setMembers([OTHER]) // begins to take it up
+  await cluster.runtime.settle()
+  cluster.setMembers([1, 2]) // and it is not meant to any more
+  await cluster.runtime.advance(1_500)
+  letGo() // fences the one that leads
+  await cluster.runtime.advance(200)
+  assert.equal(cluster.host(OTHER).leader(0), null)
+  for (let partition = 1; partition <= 3; partition++) {
+    cluster.host(FIRST).leader(0)?.append([entryOf(partition)]).catch(() => {}) // the first finds the fence
+    await cluster.runtime.advance(2_000)
+  }
+  assert.deepEqual([await partitionsAt(cluster, FIRST), await partitionsAt(cluster, OTHER)], [2, 2])
+  cluster.stop()
+})
+
+test('shard-host: journal bytes count as long as no snapshot holds them', async () => {
+  let failing = true
+  const cluster = await ShardCluster.start(1, [1], {
+    settings: { snapshotJournalBytes: 200 },
+    store: (store) => new Proxy(store, { get: (target, name: keyof typeof store) => {
+      const method = target[name] as unknown as (...args: unknown[]) => unknown
+      if (name !== 'put') return method.bind(target)
+      return (...args: unknown[]) =>
+        (failing ? Promise.reject(new ZonewiseError('STORE_UNAVAILABLE', 'no answer')) : method.apply(target, args))
+    } })
+  })
+  const write = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      void cluster.host(1).leader(0)!.append([entryOf(i)])
+      await cluster.runtime.settle()
+    }
+  }
+  await write(20)
+  const { host, log } = cluster.hosts.get(1)!
+  assert(host.journalBytes(0) > 800, `${host.journalBytes(0)} bytes`)
+  assert.equal(log.of('warn').filter((message) => message === 'snapshot not written').length, 1)
+  failing = false
+  await cluster.runtime.advance(60_000)
+  await write(1)
+  await cluster.runtime.settle()
+  assert.equal(host.journalBytes(0), 0)
+  cluster.stop()
+})
