@@ -15,6 +15,10 @@ export const brokerSettings = defineSettings('BROKER', {
   snapshotJournalBytes: int({ unit: 'bytes', default: 4 * MiB, min: KiB, max: 4 * GiB, doc: 'Journal bytes of a shard after which a snapshot is due.' }),
   feedQueueBytesMax: int({ unit: 'bytes', default: 8 * MiB, min: KiB, max: GiB, doc: 'Journal bytes queued for a follower; one further behind comes back through the journal.' }),
   feedDeadlineMs: int({ unit: 'ms', default: 3 * SECOND, min: 100, max: MINUTE, doc: 'A follower that does not answer a feed for so long is dropped from it.' }),
+  feedGatherMs: int({ unit: 'ms', default: 3, min: 0, max: SECOND, doc: 'Shortest time between two feeds to one follower; the first after a pause goes at once.' }),
+  feedKeepaliveMs: int({ unit: 'ms', default: SECOND, min: 100, max: MINUTE, doc: 'A follower that was fed nothing for so long is told that it still is.' }),
+  feedSilenceMs: int({ unit: 'ms', default: 3 * SECOND, min: 100, max: 10 * MINUTE, doc: 'A view whose leader proved nothing for so long reads the journal instead.' }),
+  handOverMs: int({ unit: 'ms', default: 5 * SECOND, min: 100, max: 10 * MINUTE, doc: 'How long the next leader of a shard may take to read it before it is handed over all the same.' }),
   viewIdleMs: int({ unit: 'ms', default: 5 * MINUTE, min: SECOND, max: 24 * 60 * MINUTE, doc: 'A view of a shard that nobody in the zone read for so long stops following.' }),
   // journal and store
   journalSegmentBytes: int({ unit: 'bytes', default: 16 * MiB, min: 64 * KiB, max: GiB, doc: 'Size of one file of the file journal; files are written through once and used again.' }),

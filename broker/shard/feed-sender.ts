@@ -1,74 +1,130 @@
 /**
- * The leader's side of feeds: queues durable groups for each subscribed node, one call in flight a follower, everything
- * that became durable meanwhile goes with the next. A follower that falls behind its bound, or does not answer, is
- * dropped: it comes back through the journal. A feed never waits and never delays commits.
+ * The leader's side of feeds: queues durable groups for each subscribed node, one call in flight a follower; everything
+ * that became durable meanwhile, or within a few milliseconds after the last call, goes with the next. A follower that
+ * falls behind its bound, or does not answer, is dropped: it notices the silence, and comes back through the journal. A
+ * feed never waits and never delays commits.
  */
 import type { JournalGroup } from '#shared/journal/journal.ts'
-import { feedCall } from '#shared/rpc/feed.ts'
+import { feedCall, type FeedRequest } from '#shared/rpc/feed.ts'
+import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
+import { feedDigest } from './feed-digest.ts'
 
-export type FeedSettings = { readonly feedQueueBytesMax: number; readonly feedDeadlineMs: number }
+export type FeedSettings = {
+  readonly feedQueueBytesMax: number
+  readonly feedDeadlineMs: number
+  readonly feedGatherMs: number
+  readonly feedKeepaliveMs: number
+}
 
-type Follower = { queue: JournalGroup[]; queuedBytes: number; sending: boolean }
+type Feed = FeedRequest['feeds'][number]
+type Queued = Omit<Feed, 'groups'> & { readonly groups: { readonly crc: number; readonly body: Uint8Array }[]; nextSeq: number }
+type Follower = {
+  readonly node: number
+  readonly epochs: Map<number, number> // of the shards fed, by shard
+  queue: Queued[]
+  queuedBytes: number
+  sending: boolean
+  sentMs: number // begin of the newest call
+  fedMs: number // begin of the newest one with groups
+}
 
 export class FeedSender {
   readonly #transport: Transport
+  readonly #runtime: Runtime
   readonly #settings: FeedSettings
-  readonly #followers = new Map<number, Map<number, Follower>>() // by shard, then node
+  readonly #followers = new Map<number, Follower>()
 
-  constructor(transport: Transport, settings: FeedSettings) {
+  constructor(transport: Transport, runtime: Runtime, settings: FeedSettings) {
     this.#transport = transport
+    this.#runtime = runtime
     this.#settings = settings
   }
 
-  subscribe(shard: number, node: number): void {
-    let nodes = this.#followers.get(shard)
-    if (nodes === undefined) this.#followers.set(shard, (nodes = new Map()))
-    nodes.set(node, { queue: [], queuedBytes: 0, sending: false })
+  /** Nodes that are fed, and bytes queued for them. */
+  get load(): { readonly followers: number; readonly queuedBytes: number } {
+    let queuedBytes = 0
+    for (const follower of this.#followers.values()) queuedBytes += follower.queuedBytes
+    return { followers: this.#followers.size, queuedBytes }
   }
 
-  unsubscribe(shard: number, node: number): void {
-    this.#followers.get(shard)?.delete(node)
+  /** Groups of `shard` that become durable from now on go to `node`; `epoch` is that of the leadership. */
+  subscribe(node: number, shard: number, epoch: number): void {
+    let follower = this.#followers.get(node)
+    if (follower === undefined) {
+      const sentMs = this.#runtime.clock.monotonicMs()
+      follower = { node, epochs: new Map(), queue: [], queuedBytes: 0, sending: false, sentMs, fedMs: -Infinity }
+      this.#followers.set(node, follower)
+    }
+    follower.epochs.set(shard, epoch)
+  }
+
+  unsubscribe(node: number, shards: Iterable<number>): void {
+    const follower = this.#followers.get(node)
+    if (follower === undefined) return
+    for (const shard of shards) follower.epochs.delete(shard)
+    if (follower.epochs.size === 0) this.#followers.delete(node)
   }
 
   /** Ends all feeds of a shard: this node leads it no more. */
   drop(shard: number): void {
-    this.#followers.delete(shard)
+    for (const { node } of [...this.#followers.values()]) this.unsubscribe(node, [shard])
   }
 
   push(shard: number, group: JournalGroup): void {
-    const nodes = this.#followers.get(shard)
-    if (nodes === undefined) return
-    for (const [node, follower] of nodes) {
-      follower.queue.push(group)
-      follower.queuedBytes += group.body.byteLength
-      if (follower.queuedBytes > this.#settings.feedQueueBytesMax) nodes.delete(node)
-      else if (!follower.sending) void this.#send(shard, node, follower)
+    for (const follower of this.#followers.values()) {
+      if (!follower.epochs.has(shard)) continue
+      enqueue(follower, shard, group)
+      if (follower.queuedBytes > this.#settings.feedQueueBytesMax) this.#forget(follower)
+      else if (!follower.sending) void this.#send(follower)
     }
   }
 
-  async #send(shard: number, node: number, follower: Follower): Promise<void> {
+  /** Proves to followers that heard nothing for long that they are fed; called once a tick. */
+  keepAlive(): void {
+    const nowMs = this.#runtime.clock.monotonicMs()
+    for (const follower of this.#followers.values())
+      if (!follower.sending && nowMs - follower.sentMs >= this.#settings.feedKeepaliveMs) void this.#send(follower)
+  }
+
+  async #send(follower: Follower): Promise<void> {
+    const { clock, timer } = this.#runtime
+    const { feedGatherMs, feedDeadlineMs: deadlineMs } = this.#settings
     follower.sending = true
-    while (follower.queue.length > 0 && this.#isCurrent(shard, node, follower)) {
-      const groups = follower.queue
+    do {
+      const gatherMs = follower.fedMs + feedGatherMs - clock.monotonicMs()
+      if (gatherMs > 0) await sleep(timer, gatherMs)
+      if (!this.#isFed(follower)) break
+      const feeds = follower.queue
       follower.queue = []
       follower.queuedBytes = 0
+      follower.sentMs = clock.monotonicMs()
+      if (feeds.length > 0) follower.fedMs = follower.sentMs
       try {
-        const { response } = await this.#transport.call(node, feedCall, { shard, groups: groups.map(toWire) }, { deadlineMs: this.#settings.feedDeadlineMs })
-        if (response.following === 0 && this.#isCurrent(shard, node, follower)) this.unsubscribe(shard, node)
+        const request = { digest: feedDigest(follower.epochs), feeds }
+        const { response } = await this.#transport.call(follower.node, feedCall, request, { deadlineMs })
+        if (this.#isFed(follower)) this.unsubscribe(follower.node, response.unfollowed)
       } catch { // the follower notices the silence and reads the journal
-        if (this.#isCurrent(shard, node, follower)) this.unsubscribe(shard, node)
+        this.#forget(follower)
       }
-    }
+    } while (follower.queue.length > 0 && this.#isFed(follower))
     follower.sending = false
   }
 
-  #isCurrent(shard: number, node: number, follower: Follower): boolean {
-    return this.#followers.get(shard)?.get(node) === follower
+  #isFed(follower: Follower): boolean {
+    return this.#followers.get(follower.node) === follower
+  }
+
+  #forget(follower: Follower): void {
+    if (this.#isFed(follower)) this.#followers.delete(follower.node)
   }
 }
 
-function toWire(group: JournalGroup): { epoch: number; seq: number; afterEpoch: number; afterSeq: number; afterCrc: number; crc: number; body: Uint8Array } {
-  const { position, after, afterCrc, crc, body } = group
-  return { epoch: position.epoch, seq: position.seq, afterEpoch: after.epoch, afterSeq: after.seq, afterCrc, crc, body }
+function enqueue(follower: Follower, shard: number, { position: { epoch, seq }, afterCrc, crc, body }: JournalGroup): void {
+  follower.queuedBytes += body.byteLength
+  const queued = follower.queue.findLast((feed) => feed.shard === shard)
+  if (queued !== undefined && queued.epoch === epoch && queued.nextSeq === seq) {
+    queued.groups.push({ crc, body })
+    queued.nextSeq += 1
+  } else follower.queue.push({ shard, epoch, seq, afterCrc, groups: [{ crc, body }], nextSeq: seq + 1 })
 }

@@ -62,6 +62,11 @@ export class Leadership implements ShardLeader {
     this.#provenMs = parts.ledMs
   }
 
+  /** The newest durable group. */
+  get position(): Position {
+    return this.#position
+  }
+
   get ended(): AbortSignal {
     return this.#end.signal
   }

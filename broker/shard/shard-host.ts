@@ -1,37 +1,31 @@
 /**
- * The shards of one node: leads those that placement names, keeps views of those that are read here (of the catalog
- * always), serves and follows feeds. Leads are taken up in parallel and taken again after a fence, as placement says.
+ * The shards of one node: views of those that are read here (of the catalog always), leaderships of those that placement
+ * names, feeds between the two over nodes. Puts the keepers of each together and gives them the ticks.
  */
-import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
-import { CATALOG_SHARD, type Membership } from '#shared/cluster/membership.ts'
-import { leaderOf } from '#shared/cluster/placement.ts'
-import type { Journal, JournalEnd, ShardJournal } from '#shared/journal/journal.ts'
+import type { Leases, Membership } from '#shared/cluster/membership.ts'
+import type { Journal } from '#shared/journal/journal.ts'
 import type { Log } from '#shared/log/log.ts'
-import { feedCall, subscribeCall } from '#shared/rpc/feed.ts'
-import { sleep, type Cancel, type Runtime } from '#shared/runtime/runtime.ts'
+import { prepareCall, subscribeCall, unsubscribeCall } from '#shared/rpc/feed.ts'
+import type { Cancel, Runtime } from '#shared/runtime/runtime.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import type { Transport } from '#shared/transport/transport.ts'
-import { FeedSender } from './feed-sender.ts'
-import { Leadership } from './leadership.ts'
+import { FeedSender, type FeedSettings } from './feed-sender.ts'
+import { LeadKeeper, type LeadKeeperParts } from './lead-keeper.ts'
+import type { Leadership } from './leadership.ts'
 import type { ShardLeader, ShardLeaders } from './shard-leader.ts'
 import { SnapshotStore } from './snapshot-store.ts'
+import { Snapshotter, type SnapshotterParts } from './snapshotter.ts'
 import type { ShardView, ShardViews } from './shard-view.ts'
-import { cloneState } from './snapshot.ts'
-import { ViewRunner } from './view-runner.ts'
+import { ViewKeeper, type ViewKeeperSettings } from './view-keeper.ts'
 
-export type ShardHostSettings = {
-  readonly journalSettleMs: number
-  readonly groupBytesMax: number
-  readonly feedQueueBytesMax: number
-  readonly feedDeadlineMs: number
-  readonly snapshotJournalBytes: number // a snapshot is due
-  readonly viewIdleMs: number // a view that nobody read for so long stops
-}
+export type ShardHostSettings =
+  FeedSettings & ViewKeeperSettings & LeadKeeperParts['settings'] & SnapshotterParts['settings']
 
 export type ShardHostParts = {
   readonly nodeId: number
   readonly leads: boolean // false on a node without the broker role: it follows the catalog only
   readonly membership: Membership
+  readonly leases: Leases
   readonly journal: Journal
   readonly store: ObjectStore
   readonly transport: Transport
@@ -40,269 +34,108 @@ export type ShardHostParts = {
   readonly settings: ShardHostSettings
 }
 
-type Followed = { readonly view: Promise<ViewRunner>; ready: ViewRunner | null; fedMs: number; subscribed: boolean; askingAgain: boolean; snapshotting: boolean; snapshotFailures: number }
-
 const TICK_MS = 1_000
-const RETRY_MS = 100
-const SNAPSHOT_RETRY_MS_MAX = 30_000
 
 export class ShardHost implements ShardLeaders, ShardViews {
   readonly #parts: ShardHostParts
-  readonly #snapshots: SnapshotStore
   readonly #feeds: FeedSender
-  readonly #followed = new Map<number, Followed>()
-  readonly #leaderships = new Map<number, Leadership>()
-  readonly #taking = new Set<number>()
-  readonly #onLead: ((leader: ShardLeader) => void)[] = []
+  readonly #views: ViewKeeper
+  readonly #leads: LeadKeeper
   #unwatch: () => void = () => {}
   #cancelTick: Cancel = () => {}
-  #stopping = false
 
   constructor(parts: ShardHostParts) {
     this.#parts = parts
-    this.#snapshots = new SnapshotStore(parts.store, parts.membership.current().clusterId)
-    this.#feeds = new FeedSender(parts.transport, parts.settings)
-    parts.transport.serve(subscribeCall, ({ shard, on }, { fromNode }) => {
-      if (on === 0) this.#feeds.unsubscribe(shard, fromNode)
-      else if (this.#leaderships.has(shard)) this.#feeds.subscribe(shard, fromNode)
-      return Promise.resolve({ leader: this.#leaderships.has(shard) ? 1 : 0 })
+    const { transport, runtime, settings, store, membership } = parts
+    const snapshots = new SnapshotStore(store, membership.current().clusterId)
+    this.#feeds = new FeedSender(transport, runtime, settings)
+    this.#views = new ViewKeeper({ ...parts, snapshots, isLedHere: (shard) => this.#leads.isLedHere(shard) })
+    const snapshotter = new Snapshotter({ ...parts, snapshots })
+    this.#leads = new LeadKeeper({ ...parts, views: this.#views, feeds: this.#feeds, snapshotter })
+    transport.serve(subscribeCall, async ({ shards }, { fromNode }) => ({ led: shards.flatMap((shard) => this.#subscribe(shard, fromNode)) }))
+    transport.serve(unsubscribeCall, async ({ shards }, { fromNode }) => {
+      this.#feeds.unsubscribe(fromNode, shards)
+      return {}
     })
-    parts.transport.serve(feedCall, ({ shard, groups }) => {
-      const followed = this.#followed.get(shard)
-      if (followed === undefined) return Promise.resolve({ following: 0 })
-      followed.fedMs = parts.runtime.clock.monotonicMs()
-      const view = followed.ready
-      for (const { epoch, seq, afterEpoch, afterSeq, afterCrc, crc, body } of groups)
-        if (view !== null && !view.take({ position: { epoch, seq }, after: { epoch: afterEpoch, seq: afterSeq }, afterCrc, crc, body: Uint8Array.from(body) }))
-          this.#background(view.catchUp(), shard)
-      return Promise.resolve({ following: 1 })
+    transport.serve(prepareCall, async ({ shard }) => {
+      await this.#views.view(shard)
+      return { ready: 1 }
     })
   }
 
   start(): void {
-    this.#unwatch = this.#parts.membership.watch(() => this.#followPlacement())
-    this.#tickLater()
-    this.#followPlacement()
-    this.view(CATALOG_SHARD).catch(() => {}) // said where it failed; the tick tries again
+    this.#unwatch = this.#parts.membership.watch(() => { this.#follow() })
+    this.#tick()
+    this.#follow()
   }
 
   leader(shard: number): Leadership | null {
-    return this.#leaderships.get(shard) ?? null
+    return this.#leads.leader(shard)
   }
 
   onLead(fn: (leader: ShardLeader) => void): void {
-    this.#onLead.push(fn)
-    for (const leadership of this.#leaderships.values()) fn(leadership)
+    this.#leads.onLead(fn)
   }
 
-  /** The view that a leadership of this node rests on, for its bounds. */
+  /** Journal bytes of a shard led here that no snapshot holds, for its bound. */
   journalBytes(shard: number): number {
-    return this.#followed.get(shard)?.ready?.bytesSinceSnapshot ?? 0
+    return this.#views.opened(shard)?.bytesSinceSnapshot ?? 0
   }
 
-  async view(shard: number): Promise<ShardView> {
-    if (this.#stopping) throw new ZonewiseError('STOPPING', 'node is stopping')
-    const followed = this.#follow(shard)
-    const view = followed.ready ?? await followed.view
-    if (view.failure !== null) throw view.failure
-    view.touch()
-    return view
+  /** Followers that this node feeds, and bytes queued for them. */
+  get feedLoad(): { readonly followers: number; readonly queuedBytes: number } {
+    return this.#feeds.load
+  }
+
+  view(shard: number): Promise<ShardView> {
+    return this.#views.view(shard)
   }
 
   /** Shards that this node should lead and does not, for readiness. */
   missing(): number[] {
-    return this.#mine().filter((shard) => !this.#leaderships.has(shard))
+    return this.#leads.missing()
+  }
+
+  /** Waits until shards that placement moved elsewhere are led there, for at most `withinMs`. */
+  handedOver(withinMs: number): Promise<void> {
+    return this.#leads.handedOver(withinMs)
   }
 
   /** Leads no more: lets appends settle, writes a snapshot of each shard that changed, ends. */
   async stop(): Promise<void> {
-    this.#stopping = true
-    this.#unwatch()
-    this.#cancelTick()
-    await Promise.all([...this.#leaderships.values()].map(async (leadership) => {
-      await leadership.drained()
-      leadership.end(new ZonewiseError('STOPPING', 'node is stopping'))
-      const followed = this.#followed.get(leadership.shard)
-      if (followed?.ready != null && followed.ready.bytesSinceSnapshot > 0) await this.#snapshot(followed, followed.ready, leadership.epoch)
-    }))
+    this.#end()
+    await this.#leads.stop()
   }
 
   /** Ends at once, as a crash would: nothing is flushed. */
   kill(): void {
-    this.#stopping = true
+    this.#end()
+    this.#leads.kill()
+  }
+
+  #end(): void {
     this.#unwatch()
     this.#cancelTick()
-    for (const leadership of this.#leaderships.values()) leadership.end(new ZonewiseError('STOPPING', 'node died'))
+    this.#views.stop()
   }
 
-  #mine(): number[] {
-    if (!this.#parts.leads) return []
-    const snapshot = this.#parts.membership.current()
-    const shards = [...Array(snapshot.shardCount).keys(), CATALOG_SHARD]
-    return shards.filter((shard) => leaderOf(snapshot, shard) === this.#parts.nodeId)
+  #follow(): void {
+    this.#leads.follow()
+    this.#views.follow()
   }
 
-  #isMine(shard: number): boolean {
-    return !this.#stopping && leaderOf(this.#parts.membership.current(), shard) === this.#parts.nodeId
-  }
-
-  #followPlacement(): void {
-    if (this.#stopping) return
-    const mine = new Set(this.#mine())
-    for (const shard of mine) if (!this.#leaderships.has(shard)) this.#background(this.#takeShard(shard), shard)
-    for (const leadership of this.#leaderships.values())
-      if (!mine.has(leadership.shard)) this.#background(leadership.drained().then(() => leadership.end(new ZonewiseError('NOT_LEADER', 'shard moved', { shard: leadership.shard }))), leadership.shard)
-    for (const [shard, followed] of this.#followed) {
-      followed.subscribed = false
-      this.#background(this.#subscribe(shard, followed), shard)
-    }
-  }
-
-  async #takeShard(shard: number): Promise<void> {
-    if (this.#taking.has(shard)) return
-    this.#taking.add(shard)
-    try {
-      const { runtime, log, settings } = this.#parts
-      const followed = this.#follow(shard)
-      const view = await followed.view
-      if (view.failure !== null || !this.#isMine(shard)) return
-      const journal = await this.#parts.journal.shard(shard)
-      const ledMs = runtime.clock.monotonicMs()
-      const led = await this.#lead(journal, view)
-      await view.barrier()
-      if (!this.#isMine(shard)) return // it moved on meanwhile: whoever has it now leads again
-      const leadership = new Leadership({
-        shard, led, ledMs, journal, runtime, log, settings, state: cloneState(view.state),
-        onDurable: (group) => {
-          if (!view.take(group)) this.#background(view.catchUp(), shard)
-          this.#feeds.push(shard, group)
-          if (view.bytesSinceSnapshot >= settings.snapshotJournalBytes && !followed.snapshotting)
-            this.#background(this.#snapshot(followed, view, led.position.epoch).then(() => {}), shard)
-        },
-        onEnd: (error) => {
-          if (error.code === 'JOURNAL_MISSING') view.quarantine(error)
-          this.#leaderships.delete(shard)
-          this.#feeds.drop(shard)
-          if (!this.#stopping) log.warn('leadership ended', { shard, reason: explain(error) })
-        }
-      })
-      this.#leaderships.set(shard, leadership)
-      log.debug('leading shard', { shard, epoch: led.position.epoch })
-      for (const fn of this.#onLead) fn(leadership)
-    } finally {
-      this.#taking.delete(shard)
-    }
-  }
-
-  /** @throws ZonewiseError: a journal that does not reach what the view has quarantines the view */
-  async #lead(journal: ShardJournal, view: ViewRunner): Promise<JournalEnd> {
-    try {
-      return await journal.lead(view.position.epoch, view.position)
-    } catch (error) {
-      throw error instanceof ZonewiseError && error.code === 'JOURNAL_MISSING' ? view.quarantine(error) : error
-    }
-  }
-
-  #follow(shard: number): Followed {
-    const known = this.#followed.get(shard)
-    if (known !== undefined) return known
-    const followed: Followed = {
-      view: this.#openView(shard).then((view) => { followed.ready = view; return view }),
-      ready: null, fedMs: this.#parts.runtime.clock.monotonicMs(), subscribed: false, askingAgain: false, snapshotting: false, snapshotFailures: 0
-    }
-    this.#followed.set(shard, followed)
-    // A view that could not be opened is forgotten, so that the next reader tries again.
-    followed.view.then(() => this.#subscribe(shard, followed), () => { if (this.#followed.get(shard) === followed) this.#followed.delete(shard) })
-      .catch((error: unknown) => this.#parts.log.warn('feed not subscribed', { shard, reason: explain(error) }))
-    return followed
-  }
-
-  async #openView(shard: number): Promise<ViewRunner> {
-    const { journal, runtime, log } = this.#parts
-    const view = new ViewRunner({ shard, journal: await journal.shard(shard), snapshots: this.#snapshots, runtime, log })
-    await view.recover()
-    return view
-  }
-
-  /** Asks the leader for its feed, then closes the gap up to it from the journal. */
-  async #subscribe(shard: number, followed: Followed): Promise<void> {
-    const leader = leaderOf(this.#parts.membership.current(), shard)
-    if (followed.ready === null || followed.subscribed || this.#stopping) return
-    if (leader === this.#parts.nodeId) {
-      followed.subscribed = true
-      if (!this.#leaderships.has(shard)) await followed.ready.catchUp() // nobody feeds it until the shard is taken
-      return
-    }
-    try {
-      const { response } = await this.#parts.transport.call(leader, subscribeCall, { shard, on: 1 }, { deadlineMs: TICK_MS })
-      followed.subscribed = response.leader === 1
-      followed.fedMs = this.#parts.runtime.clock.monotonicMs()
-    } catch {
-      followed.subscribed = false // the leader is away
-    }
-    if (!followed.subscribed) this.#askAgain(shard, followed)
-    await followed.ready.catchUp()
-  }
-
-  /** A leader that was just taking up the shard, as at a start, is asked again before the tick would. */
-  #askAgain(shard: number, followed: Followed): void {
-    if (followed.askingAgain) return
-    followed.askingAgain = true
-    this.#parts.runtime.timer.after(RETRY_MS, () => {
-      followed.askingAgain = false
-      if (this.#followed.get(shard) === followed) this.#background(this.#subscribe(shard, followed), shard)
-    })
-  }
-
-  #tickLater(): void {
-    this.#cancelTick = this.#parts.runtime.timer.after(TICK_MS, () => { this.#tick(); this.#tickLater() })
+  #subscribe(shard: number, node: number): { shard: number; epoch: number; seq: number }[] {
+    const leadership = this.#leads.leader(shard)
+    if (leadership === null) return []
+    this.#feeds.subscribe(node, shard, leadership.epoch)
+    const { epoch, seq } = leadership.position
+    return [{ shard, epoch, seq }]
   }
 
   #tick(): void {
-    for (const shard of this.missing()) this.#background(this.#takeShard(shard), shard)
-    const nowMs = this.#parts.runtime.clock.monotonicMs()
-    for (const [shard, followed] of this.#followed) {
-      const view = followed.ready
-      if (view === null || this.#leaderships.has(shard)) continue
-      // A shard that is about to be led here keeps its view: the leadership feeds this one and no other.
-      const isIdle = shard !== CATALOG_SHARD && !this.#taking.has(shard) && nowMs - view.touchedMs > this.#parts.settings.viewIdleMs
-      if (isIdle) this.#background(this.#unfollow(shard), shard)
-      else if (nowMs - followed.fedMs > TICK_MS) {
-        followed.subscribed = false
-        this.#background(this.#subscribe(shard, followed), shard)
-      }
-    }
-    this.#follow(CATALOG_SHARD)
-  }
-
-  async #unfollow(shard: number): Promise<void> {
-    this.#followed.delete(shard)
-    const leader = leaderOf(this.#parts.membership.current(), shard)
-    if (leader !== this.#parts.nodeId) await this.#parts.transport.call(leader, subscribeCall, { shard, on: 0 }, { deadlineMs: TICK_MS })
-  }
-
-  async #snapshot(followed: Followed, view: ViewRunner, epoch: number): Promise<void> {
-    if (followed.snapshotting || view.failure !== null) return
-    followed.snapshotting = true
-    const { shard } = view
-    try {
-      const { bytesSinceSnapshot } = view
-      await this.#snapshots.write(view.durable)
-      view.snapshotTaken(bytesSinceSnapshot)
-      followed.snapshotFailures = 0
-      const to = await this.#snapshots.trimmable(shard)
-      if (to !== null) await (await this.#parts.journal.shard(shard)).trim(epoch, to)
-      await this.#snapshots.prune(shard)
-    } catch (error) {
-      this.#parts.log.warn('snapshot not written', { shard, reason: explain(error) })
-      if (!this.#stopping) await sleep(this.#parts.runtime.timer, Math.min(SNAPSHOT_RETRY_MS_MAX, RETRY_MS * 2 ** followed.snapshotFailures++))
-    } finally {
-      followed.snapshotting = false
-    }
-  }
-
-  /** Work nobody waits for: what fails is said, and tried again by the tick. */
-  #background(work: Promise<void>, shard: number): void {
-    work.catch((error: unknown) => { if (!this.#stopping) this.#parts.log.warn('shard work failed', { shard, reason: explain(error) }) })
+    this.#leads.follow()
+    this.#views.tick()
+    this.#feeds.keepAlive()
+    this.#cancelTick = this.#parts.runtime.timer.after(TICK_MS, () => { this.#tick() })
   }
 }

@@ -7,6 +7,8 @@ export type ShardView = {
   /** Durable: PartitionState.nextOffset is the high watermark here. */
   readonly state: ShardState
   readonly index: ShardIndex
+  /** How long ago it was last proven to hold all that was durable then. */
+  readonly ageMs: number
   /**
    * Resolves when the view has reached the journal's end, asked for after the call.
    * @throws ZonewiseError SHARD_QUARANTINED, JOURNAL_UNSETTLED, STOPPING

@@ -7,6 +7,7 @@ import {
   comparePositions, type JournalEnd, type JournalGroup, type Position, positionText, type ShardJournal, tailLost
 } from '#shared/journal/journal.ts'
 import type { Log } from '#shared/log/log.ts'
+import { Coalesced } from '#shared/runtime/coalesced.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import { newDurableShard, takeGroup, type DurableShard } from './durable-shard.ts'
 import type { ShardIndex } from './shard-index.ts'
@@ -30,17 +31,18 @@ export class ViewRunner implements ShardView {
   readonly #parts: ViewParts
   readonly #listeners = new Set<(localIds: ReadonlySet<number>) => void>()
   #durable: DurableShard
-  #reading: Promise<void> | null = null
-  #readingNext: Promise<void> | null = null // begins when that one ends
+  readonly #reading = new Coalesced(() => this.#readOn())
+  readonly #ends = new Coalesced(() => this.#guard(() => this.#parts.journal.end()))
   #failure: ZonewiseError | null = null
   #touchedMs: number
+  #heardMs: number
   #bytesSinceSnapshot = 0
 
   constructor(parts: ViewParts) {
     this.#parts = parts
     this.shard = parts.shard
     this.#durable = newDurableShard(parts.shard)
-    this.#touchedMs = parts.runtime.clock.monotonicMs()
+    this.#touchedMs = this.#heardMs = parts.runtime.clock.monotonicMs()
   }
 
   get state(): ShardState { return this.#durable.state }
@@ -48,7 +50,10 @@ export class ViewRunner implements ShardView {
   get durable(): DurableShard { return this.#durable }
   get position(): Position { return this.#durable.position }
   get failure(): ZonewiseError | null { return this.#failure }
-  get touchedMs(): number { return this.#touchedMs }
+  /** How long nobody has read it. */
+  get idleMs(): number { return this.#parts.runtime.clock.monotonicMs() - this.#touchedMs }
+  /** How long ago it was last proven to hold all that was durable. */
+  get ageMs(): number { return this.#parts.runtime.clock.monotonicMs() - this.#heardMs }
   /** Journal bytes taken since the newest snapshot: what a recovery would read. */
   get bytesSinceSnapshot(): number { return this.#bytesSinceSnapshot }
 
@@ -56,6 +61,14 @@ export class ViewRunner implements ShardView {
   snapshotTaken(bytes: number): void { this.#bytesSinceSnapshot = Math.max(0, this.#bytesSinceSnapshot - bytes) }
 
   touch(aheadMs = 0): void { this.#touchedMs = Math.max(this.#touchedMs, this.#parts.runtime.clock.monotonicMs() + aheadMs) }
+
+  /** What feeds it proved, at that (monotonic) time, that it still does. */
+  heard(atMs: number): void { this.#heardMs = Math.max(this.#heardMs, atMs) }
+
+  /** Follows the journal by itself, as long as no leader feeds it; reading that it begins is told. Returns the way to stop. */
+  tail(onWork: (work: Promise<void>) => void): () => void {
+    return this.#parts.journal.tail((group) => { if (!this.take(group)) onWork(this.catchUp()) })
+  }
 
   onAdvance(fn: (localIds: ReadonlySet<number>) => void): () => void {
     this.#listeners.add(fn)
@@ -78,11 +91,13 @@ export class ViewRunner implements ShardView {
   async barrier(): Promise<void> {
     if (this.#failure !== null) throw this.#failure
     const { position: known } = this
-    const end = await this.#guard(() => this.#parts.journal.end())
+    const begunMs = this.#parts.runtime.clock.monotonicMs()
+    const end = await this.#ends.run()
     if (comparePositions(end.position, known) < 0) throw this.quarantine(tailLost(this.shard, end.position, known))
     this.#compare(end)
     while (comparePositions(this.#durable.position, end.position) < 0) await this.catchUp()
     if (this.#failure !== null) throw this.#failure
+    this.heard(begunMs)
   }
 
   /** Where nothing follows what is here, the journal's newest group itself must be the one that was applied. */
@@ -106,17 +121,7 @@ export class ViewRunner implements ShardView {
 
   /** Reads the journal to its end, as it is at the call or later: who comes while one read runs shares the next. @throws ZonewiseError */
   catchUp(): Promise<void> {
-    if (this.#reading === null) return this.#startReading()
-    return (this.#readingNext ??= this.#reading.then(() => this.#startReading(), () => this.#startReading()))
-  }
-
-  #startReading(): Promise<void> {
-    this.#readingNext = null
-    const reading = this.#readOn()
-    this.#reading = reading
-    const ended = (): void => { if (this.#reading === reading) this.#reading = null }
-    reading.then(ended, ended)
-    return reading
+    return this.#reading.run()
   }
 
   async #readOn(): Promise<void> {

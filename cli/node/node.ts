@@ -16,7 +16,7 @@ import type { GatewaySettings } from '#gateway/config.ts'
 import { Fetcher } from '#gateway/fetch/fetcher.ts'
 import { Gateway } from '#gateway/gateway.ts'
 import { Ingest } from '#gateway/ingest/ingest.ts'
-import type { ListenerInfo, Membership, NodeInfo } from '#shared/cluster/membership.ts'
+import { NO_LEASES, type Leases, type ListenerInfo, type Membership, type NodeInfo } from '#shared/cluster/membership.ts'
 import type { Journal } from '#shared/journal/journal.ts'
 import type { Ledger } from '#shared/ledger/ledger.ts'
 import type { Log } from '#shared/log/log.ts'
@@ -29,6 +29,7 @@ import type { Transport } from '#shared/transport/transport.ts'
 export type NodeParts = {
   readonly info: Pick<NodeInfo, 'nodeId' | 'nodeEpoch' | 'zone' | 'roles'>
   readonly membership: Membership // names this node already, if without listeners
+  readonly leases?: Leases // none inside one process
   readonly journal: Journal
   readonly store: ObjectStore // counts in the ledger already
   readonly transport: Transport
@@ -50,9 +51,9 @@ export class ZonewiseNode {
   #role: GatewayRole | null = null
 
   constructor(parts: NodeParts) {
-    const { info, membership, journal, store, transport, runtime, log, brokerSettings: settings } = parts
+    const { info, membership, leases = NO_LEASES, journal, store, transport, runtime, log, brokerSettings: settings } = parts
     this.#parts = parts
-    this.#host = new ShardHost({ nodeId: info.nodeId, leads: info.roles.broker, membership, journal, store, transport, runtime, log, settings })
+    this.#host = new ShardHost({ nodeId: info.nodeId, leads: info.roles.broker, membership, leases, journal, store, transport, runtime, log, settings })
   }
 
   /** Follows the catalog, takes up the shards that placement gives to this node, serves other nodes. No client yet. */

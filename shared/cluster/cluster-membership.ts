@@ -7,6 +7,7 @@
  */
 import { explain, ZonewiseError } from '../errors/zonewise-error.ts'
 import type { Log } from '../log/log.ts'
+import { Coalesced } from '../runtime/coalesced.ts'
 import { sleep, type Cancel, type Runtime } from '../runtime/runtime.ts'
 import { decodeAnnouncement, encodeAnnouncement, type Announcement, type FormatRange } from './announcement.ts'
 import type { ClusterSnapshot, Leases, Membership, NodeInfo } from './membership.ts'
@@ -44,8 +45,7 @@ export class ClusterMembership implements Membership, Leases {
   #graceEndsMs = -Infinity
   #reachable = true
   #held = false // the lease, as far as this node knows
-  #renewing: Promise<void> | null = null
-  #next: Promise<void> | null = null // a renewal that has not begun: it takes what is set until then
+  readonly #renewals = new Coalesced(() => this.#renewOnce()) // one that has not begun takes what is set until then
   #cancelTick: Cancel = () => {}
   #stopHints: () => void = () => {}
   #left = false
@@ -107,7 +107,7 @@ export class ClusterMembership implements Membership, Leases {
   async leave(): Promise<void> {
     this.stop()
     const { registry, log } = this.#parts
-    await this.#renewing
+    await this.#renewals.ended()
     const { nodeId, nodeEpoch } = this.#info
     await registry.remove(nodeId, nodeEpoch)
       .catch((error: unknown) => { log.warn('node not taken off the registry', { reason: explain(error) }) })
@@ -142,16 +142,7 @@ export class ClusterMembership implements Membership, Leases {
 
   /** Resolves after a renewal that began after the call, whatever its outcome. */
   #renew(): Promise<void> {
-    if (this.#left) return Promise.resolve()
-    if (this.#renewing === null) return this.#startRenewal()
-    return (this.#next ??= this.#renewing.then(() => this.#startRenewal()))
-  }
-
-  #startRenewal(): Promise<void> {
-    this.#next = null
-    const renewing = this.#renewOnce().finally(() => { if (this.#renewing === renewing) this.#renewing = null })
-    this.#renewing = renewing
-    return renewing
+    return this.#left ? Promise.resolve() : this.#renewals.run()
   }
 
   async #renewOnce(): Promise<void> {

@@ -15,7 +15,7 @@ export type NodeInfo = {
   readonly roles: { readonly gateway: boolean; readonly broker: boolean }
   readonly listeners: readonly ListenerInfo[] // empty for a broker-only node
   readonly rpc?: NodeAddress // where other nodes reach it; absent inside one process
-  readonly draining?: boolean // stops soon: still serves, is placed and named for nothing new
+  readonly draining?: boolean // starts or stops just now: serves, but is placed and named for nothing new
 }
 
 /** Who lists a shard as led, and since which epoch of its journal. */
@@ -40,6 +40,8 @@ export type Membership = {
 
 /** A node's side of leases: they say who leads, for liveness and routing only; safety is the journal's. */
 export type Leases = {
+  /** Whether this node's lease is valid, as far as it knows: without it nothing is taken up. */
+  readonly isHeld: boolean
   /** Lists a shard that this node leads from `epoch` on. */
   list(shard: number, epoch: number): void
   /** Takes it off the list; resolves when the registry knows, or cannot be told. Before that nobody else takes it. */
@@ -49,4 +51,4 @@ export type Leases = {
 }
 
 /** Leases of a process that is the whole cluster. */
-export const NO_LEASES: Leases = { list() {}, unlist: () => Promise.resolve(), onLost: () => () => {} }
+export const NO_LEASES: Leases = { isHeld: true, list() {}, unlist: () => Promise.resolve(), onLost: () => () => {} }

@@ -1,5 +1,6 @@
 /** The small file beside the segments: which cluster owns the journal and which shards it holds. */
 import { ZonewiseError } from '../errors/zonewise-error.ts'
+import { Coalesced } from '../runtime/coalesced.ts'
 import { type Files, readWholeFile, replaceFile } from '../runtime/files.ts'
 
 const NAME = 'journal.json'
@@ -12,8 +13,7 @@ export class JournalMeta {
   readonly #folder: string
   readonly shards: Set<number>
   clusterId: string | null
-  #saving: Promise<void> | null = null
-  #next: Promise<void> | null = null // a save that has not begun: it takes what is set until then
+  readonly #saves = new Coalesced(() => this.#write())
 
   private constructor(files: Files, folder: string, { clusterId, shards }: Content) {
     this.#files = files
@@ -35,18 +35,12 @@ export class JournalMeta {
 
   /** Makes what is set now durable; calls that come together share one write. */
   save(): Promise<void> {
-    if (this.#saving === null) return this.#start()
-    return (this.#next ??= this.#saving.then(() => this.#start(), () => this.#start()))
+    return this.#saves.run()
   }
 
-  #start(): Promise<void> {
-    this.#next = null
+  #write(): Promise<void> {
     const content: Content = { format: FORMAT, clusterId: this.clusterId, shards: [...this.shards].sort((a, b) => a - b) }
-    const saving = replaceFile(this.#files, this.#folder, NAME, new TextEncoder().encode(`${JSON.stringify(content)}\n`))
-    this.#saving = saving
-    const ended = (): void => { if (this.#saving === saving) this.#saving = null }
-    saving.then(ended, ended)
-    return saving
+    return replaceFile(this.#files, this.#folder, NAME, new TextEncoder().encode(`${JSON.stringify(content)}\n`))
   }
 }
 

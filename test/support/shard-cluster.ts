@@ -3,7 +3,7 @@ import { brokerSettings, type BrokerSettings } from '#broker/config.ts'
 import { encodeCreatePartitions } from '#broker/partition/partition-entries.ts'
 import type { Entry } from '#broker/shard/entry.ts'
 import { ShardHost } from '#broker/shard/shard-host.ts'
-import { CATALOG_SHARD } from '#shared/cluster/membership.ts'
+import { CATALOG_SHARD, NO_LEASES } from '#shared/cluster/membership.ts'
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
 import type { Journal, ShardJournal } from '#shared/journal/journal.ts'
 import { MemoryJournal, MemoryJournalMedium } from '#shared/journal/memory-journal.ts'
@@ -80,7 +80,7 @@ export class ShardCluster {
     const membership = new StaticMembership(snapshotOf(members, { shardCount: 1 }))
     const log = new RecordingLog()
     const host = new ShardHost({
-      nodeId, leads: true, membership, log, runtime: this.runtime, journal: this.#journal(nodeId), store: this.store,
+      nodeId, leads: true, membership, leases: NO_LEASES, log, runtime: this.runtime, journal: this.#journal(nodeId), store: this.store,
       transport: this.hub.attach({ nodeId, zone: `az${nodeId}` }), settings: { ...brokerSettings.defaults(), ...this.#options.settings }
     })
     this.hosts.set(nodeId, { host, membership, log })

@@ -16,7 +16,7 @@ function viewOf(): { view: ShardView; take: (entry: Entry) => void; touched: () 
   const listeners = new Set<(localIds: ReadonlySet<number>) => void>()
   let touches = 0
   const view: ShardView = {
-    shard: CATALOG_SHARD, state, index: newShardIndex(), barrier: async () => {}, touch: () => { touches += 1 },
+    shard: CATALOG_SHARD, state, index: newShardIndex(), ageMs: 0, barrier: async () => {}, touch: () => { touches += 1 },
     onAdvance: (fn) => { listeners.add(fn); return () => { listeners.delete(fn) } }
   }
   const take = (entry: Entry): void => {
