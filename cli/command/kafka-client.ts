@@ -26,7 +26,7 @@ export function newKafkaClient(args: Arguments, terminal: Terminal): Kafka {
 let quieted = false
 
 /** kafkajs 2.2.4 computes timeouts below zero, and Node warns of each: nothing that a user could act on. */
-function quietNegativeTimeouts(): void {
+export function quietNegativeTimeouts(): void {
   if (quieted) return
   quieted = true
   process.removeAllListeners('warning')
