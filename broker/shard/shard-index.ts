@@ -1,6 +1,6 @@
 /**
- * Where the bytes of a shard's partitions are: per partition columns in typed arrays, one entry for neighbouring batches
- * of a partition in one chunk, so that it grows with chunks x partitions. Pure; changed by `applyIndexEntry` only.
+ * Where the bytes of a shard's partitions are: per partition columns in typed arrays, one entry for neighbouring
+ * batches of a partition in one chunk, so that it grows with chunks x partitions. Pure; changed by `applyIndexEntry` only.
  * An entry takes 40 bytes: baseOffset, maxTimestamp, runningMax f64; offsetCount, objectId, position, length u32.
  */
 import { Reader } from '#shared/binary/reader.ts'
@@ -13,6 +13,8 @@ import { ENTRY_KIND, type Entry } from './entry.ts'
 
 const FORMAT = 1
 const CAPACITY_FIRST = 4
+const NO_FLOATS = new Float64Array(0)
+const NO_WORDS = new Uint32Array(0)
 const FLOATS = ['baseOffset', 'maxTimestamp', 'runningMax'] as const
 const WORDS = ['offsetCount', 'objectId', 'position', 'length'] as const
 
@@ -41,22 +43,28 @@ export type ObjectTable = {
 
 export type ShardIndex = { readonly partitions: (PartitionIndex | undefined)[]; readonly objects: ObjectTable }
 
-export type IndexRun = { readonly chunk: ChunkRef; readonly position: number; readonly length: number; readonly baseOffset: number
-  readonly endOffset: number; readonly maxTimestamp: number }
+export type IndexRun = {
+  readonly chunk: ChunkRef; readonly position: number; readonly length: number
+  readonly baseOffset: number; readonly endOffset: number; readonly maxTimestamp: number
+  readonly chunksBehind: number // newer chunks that the shard has
+}
+
+/** `runsMax` bounds a plan over many small runs. */
+export type RunLimits = { readonly bytesMax: number; readonly runsMax: number }
 
 export function newShardIndex(): ShardIndex {
   return { partitions: [], objects: newObjectTable() }
 }
 
 function newObjectTable(): ObjectTable {
-  return { count: 0, sourceIndex: new Uint32Array(CAPACITY_FIRST), chunkSeq: new Float64Array(CAPACITY_FIRST), sources: [], sourceIndexByName: new Map() }
+  return { count: 0, sourceIndex: NO_WORDS, chunkSeq: NO_FLOATS, sources: [], sourceIndexByName: new Map() }
 }
 
-function newPartitionIndex(topicId: string, partition: number, capacity = CAPACITY_FIRST): PartitionIndex {
+/** Without columns of its own: most partitions of a big topic may never see a batch. */
+function newPartitionIndex(topicId: string, partition: number): PartitionIndex {
   return {
-    topicId, partition, entryCount: 0,
-    baseOffset: new Float64Array(capacity), maxTimestamp: new Float64Array(capacity), runningMax: new Float64Array(capacity),
-    offsetCount: new Uint32Array(capacity), objectId: new Uint32Array(capacity), position: new Uint32Array(capacity), length: new Uint32Array(capacity)
+    topicId, partition, entryCount: 0, baseOffset: NO_FLOATS, maxTimestamp: NO_FLOATS, runningMax: NO_FLOATS,
+    offsetCount: NO_WORDS, objectId: NO_WORDS, position: NO_WORDS, length: NO_WORDS
   }
 }
 
@@ -75,8 +83,8 @@ function applyCommit(index: ShardIndex, body: Uint8Array): void {
     chunk(chunkSource, seq) { source = chunkSource; chunkSeq = seq },
     batch(localId, position, length, recordCount, maxTimestamp, baseOffset) {
       if (objectId === -1 && source !== null) objectId = addObject(index.objects, source, chunkSeq)
-      const partition = index.partitions[localId]
-      if (partition !== undefined) addBatch(partition, objectId, position, length, recordCount, maxTimestamp, baseOffset)
+      const of = index.partitions[localId]
+      if (of !== undefined) addBatch(of, objectId, position, length, recordCount, maxTimestamp, baseOffset)
     }
   })
 }
@@ -84,14 +92,19 @@ function applyCommit(index: ShardIndex, body: Uint8Array): void {
 /** Local ids are given out in the order of creation, exactly as in partitions-state. */
 function applyCreate(index: ShardIndex, body: Uint8Array): void {
   const { topicId, partitions } = decodeCreatePartitions(body)
-  for (const partition of partitions)
-    if (!index.partitions.some((known) => known?.topicId === topicId && known.partition === partition))
-      index.partitions.push(newPartitionIndex(topicId, partition))
+  const known = new Set<number>()
+  for (const partition of index.partitions) if (partition?.topicId === topicId) known.add(partition.partition)
+  for (const partition of partitions) {
+    if (known.has(partition)) continue // a repeated step
+    known.add(partition)
+    index.partitions.push(newPartitionIndex(topicId, partition))
+  }
 }
 
 function applyDrop(index: ShardIndex, body: Uint8Array): void {
   const { topicId } = decodeDropPartitions(body)
-  index.partitions.forEach((partition, localId) => { if (partition?.topicId === topicId) index.partitions[localId] = undefined })
+  for (const [localId, partition] of index.partitions.entries())
+    if (partition?.topicId === topicId) index.partitions[localId] = undefined
 }
 
 function addObject(objects: ObjectTable, source: Source, chunkSeq: number): number {
@@ -102,8 +115,9 @@ function addObject(objects: ObjectTable, source: Source, chunkSeq: number): numb
     objects.sourceIndexByName.set(name, sourceIndex)
   }
   if (objects.count === objects.chunkSeq.length) {
-    objects.sourceIndex = grown(objects.sourceIndex, new Uint32Array(objects.count * 2))
-    objects.chunkSeq = grown(objects.chunkSeq, new Float64Array(objects.count * 2))
+    const capacity = Math.max(CAPACITY_FIRST, objects.count * 2)
+    objects.sourceIndex = grown(objects.sourceIndex, new Uint32Array(capacity))
+    objects.chunkSeq = grown(objects.chunkSeq, new Float64Array(capacity))
   }
   objects.sourceIndex[objects.count] = sourceIndex
   objects.chunkSeq[objects.count] = chunkSeq
@@ -111,7 +125,8 @@ function addObject(objects: ObjectTable, source: Source, chunkSeq: number): numb
 }
 
 function addBatch(
-  index: PartitionIndex, objectId: number, position: number, length: number, recordCount: number, maxTimestamp: number, baseOffset: number
+  index: PartitionIndex, objectId: number, position: number, length: number,
+  recordCount: number, maxTimestamp: number, baseOffset: number
 ): void {
   const last = index.entryCount - 1
   if (last >= 0 && index.objectId[last] === objectId && index.position[last]! + index.length[last]! === position
@@ -134,7 +149,7 @@ function addBatch(
 }
 
 function grow(index: PartitionIndex): void {
-  const capacity = index.baseOffset.length * 2
+  const capacity = Math.max(CAPACITY_FIRST, index.baseOffset.length * 2)
   for (const column of FLOATS) index[column] = grown(index[column], new Float64Array(capacity))
   for (const column of WORDS) index[column] = grown(index[column], new Uint32Array(capacity))
 }
@@ -172,16 +187,20 @@ export function runAt(index: ShardIndex, partition: PartitionIndex, at: number):
   const source = index.objects.sources[index.objects.sourceIndex[objectId]!]!
   const baseOffset = partition.baseOffset[at]!
   return {
-    chunk: { source, chunkSeq: index.objects.chunkSeq[objectId]! }, position: partition.position[at]!, length: partition.length[at]!,
-    baseOffset, endOffset: baseOffset + partition.offsetCount[at]!, maxTimestamp: partition.maxTimestamp[at]!
+    chunk: { source, chunkSeq: index.objects.chunkSeq[objectId]! },
+    position: partition.position[at]!, length: partition.length[at]!,
+    baseOffset, endOffset: baseOffset + partition.offsetCount[at]!, maxTimestamp: partition.maxTimestamp[at]!,
+    chunksBehind: index.objects.count - 1 - objectId
   }
 }
 
-/** Runs from the one that holds `offset` on, until `bytesMax` is passed: at least one if there is one. */
-export function runsFrom(index: ShardIndex, partition: PartitionIndex, offset: number, bytesMax: number): IndexRun[] {
+/** Runs from the one that holds `offset` on, until `bytesMax` is passed: one run may be larger. */
+export function runsFrom(
+  index: ShardIndex, partition: PartitionIndex, offset: number, { bytesMax, runsMax }: RunLimits
+): IndexRun[] {
   const runs: IndexRun[] = []
   let bytes = 0
-  for (let at = findEntry(partition, offset); at < partition.entryCount; at++) {
+  for (let at = findEntry(partition, offset); at < partition.entryCount && runs.length < runsMax; at++) {
     const run = runAt(index, partition, at)
     runs.push(run)
     bytes += run.length
@@ -224,8 +243,8 @@ export function encodeIndex(index: ShardIndex): Uint8Array[] {
 /** @throws ZonewiseError FORMAT_TOO_NEW, FRAME_INVALID */
 export function decodeIndex(bytes: Uint8Array): ShardIndex {
   const r = new Reader(bytes)
-  const version = r.uint8()
-  if (version !== FORMAT) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of an index has an unknown format', { version })
+  const format = r.uint8()
+  if (format !== FORMAT) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of an index has an unknown format', { format })
   const objects = newObjectTable()
   for (let left = r.uint32(); left > 0; left--) {
     const source = { nodeId: r.int32(), nodeEpoch: r.float64(), nonce: r.string(false), lane: r.uint8() }
@@ -237,7 +256,7 @@ export function decodeIndex(bytes: Uint8Array): ShardIndex {
   const partitions: (PartitionIndex | undefined)[] = []
   for (let left = r.uint32(); left > 0; left--) {
     if (!r.bool()) { partitions.push(undefined); continue }
-    const partition = newPartitionIndex(r.uuid(), r.uint32(), 0)
+    const partition = newPartitionIndex(r.uuid(), r.uint32())
     partition.entryCount = r.uint32()
     for (const column of FLOATS) partition[column] = floats(r, partition.entryCount)
     for (const column of WORDS) partition[column] = words(r, partition.entryCount)
@@ -253,13 +272,15 @@ function littleEndian(column: Float64Array | Uint32Array, count: number): Uint8A
 }
 
 function floats(r: Reader, count: number): Float64Array {
-  const column = new Float64Array(Math.max(count, CAPACITY_FIRST))
-  new Uint8Array(column.buffer).set(r.slice(count * 8))
+  const bytes = r.slice(count * 8) // before anything is allocated: a count may lie
+  const column = new Float64Array(count)
+  new Uint8Array(column.buffer).set(bytes)
   return column
 }
 
 function words(r: Reader, count: number): Uint32Array {
-  const column = new Uint32Array(Math.max(count, CAPACITY_FIRST))
-  new Uint8Array(column.buffer).set(r.slice(count * 4))
+  const bytes = r.slice(count * 4)
+  const column = new Uint32Array(count)
+  new Uint8Array(column.buffer).set(bytes)
   return column
 }
