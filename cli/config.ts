@@ -1,5 +1,5 @@
 /** Settings of the process itself. */
-import { choice, defineSettings, duration, int, text } from '#shared/config/settings.ts'
+import { choice, defineSettings, int, text } from '#shared/config/settings.ts'
 
 export const nodeSettings = defineSettings('NODE', {
   data: text({ default: './zonewise-data', doc: 'Folder of everything that must survive; made if it is missing.' }),
@@ -10,7 +10,7 @@ export const nodeSettings = defineSettings('NODE', {
   endpointsFile: text({ default: '', doc: 'File that is written once everything is ready: the endpoints that were bound, as JSON.' }),
   logFormat: choice({ choices: ['auto', 'text', 'json'], default: 'auto', doc: 'Log lines as text, as JSON, or (auto) text on a terminal and JSON elsewhere.' }),
   logLevel: choice({ choices: ['error', 'warn', 'info', 'debug'], default: 'info', doc: 'The least important lines that are logged.' }),
-  stopTimeoutMs: duration({ default: 30_000, min: 0, max: 3_600_000, doc: 'Longest time that a graceful stop may take; then the process ends with code 1.' })
+  stopTimeoutMs: int({ unit: 'ms', default: 30_000, min: 0, max: 3_600_000, doc: 'Longest time that a graceful stop may take; then the process ends with code 1.' })
 })
 
 export type NodeSettings = ReturnType<typeof nodeSettings.load>

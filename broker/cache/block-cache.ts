@@ -1,118 +1,223 @@
 /**
  * Chunk bytes that a zone read from the store: extents by chunk, bounded by bytes, the chunk used longest ago out first.
+ * Chunks read far behind the tail are kept apart: they may use what is free, and never push out more of the tail than
+ * their own share.
  * What is wanted twice at once is read once. A first miss on a chunk reads the ranges asked for, joined over small gaps;
- * a second one reads the rest of the chunk: its other partitions are wanted as well.
- * Batches are checked against their own CRC when they are first asked for.
+ * a second one at the tail reads the rest of the chunk: its other partitions are wanted as well.
  */
-import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
-import { batchCrcMatches, batchLengthAt } from '#shared/records/batch-header.ts'
-import type { ObjectStore } from '#shared/store/object-store.ts'
+import { blockBytes, release, type MemoryPool } from '#shared/binary/memory-pool.ts'
+import type { ByteRange, ObjectStore } from '#shared/store/object-store.ts'
+import { corrupt, Extent, firstDamage } from './extent.ts'
+import { ReadQueue, type ReadQueueSettings } from './read-queue.ts'
 
-export type BlockCacheSettings = { readonly readCacheBytesMax: number; readonly readChunkBytesMax: number; readonly readGapBytesMax: number; readonly readsMax: number }
-export type ByteRange = { readonly start: number; readonly end: number }
+export type BlockCacheSettings = ReadQueueSettings & {
+  readonly readCacheBytesMax: number
+  readonly readChunkBytesMax: number
+  readonly readGapBytesMax: number
+  readonly readAheadBytesMax: number // read before somebody asked, and not asked for yet
+}
 
-type Extent = { readonly start: number; end: number; readonly bytes: Promise<Uint8Array>; readonly checked: Set<number>; held: number }
-type CachedChunk = { readonly extents: Extent[]; bytes: number }
+type Age = 'tail' | 'cold'
+type Kept = { bytes: number; isAhead: boolean } // bytes: counted in the cache's; 0 before they are here
+/** In its list as long as it has extents. */
+type CachedChunk = { readonly key: string; age: Age; readonly extents: Map<Extent, Kept>; bytes: number }
+
+const MiB = 1_024 * 1_024
+const COLD_SHARE = 1 / 4
+const TAIL_SHARE = 1 / 2 // what lies further behind than half a cache of chunks is cold
+/** What the bookkeeping takes, so that many small extents stay inside the bound too. */
+const EXTENT_BYTES = 512
+const CHECKED_BYTES = 64
 
 export class BlockCache {
   readonly #store: ObjectStore
+  readonly #memory: MemoryPool
   readonly #settings: BlockCacheSettings
-  readonly #chunks = new Map<string, CachedChunk>() // in order of last use
-  #bytes = 0
-  #reads = 0
+  readonly #queue: ReadQueue
+  readonly #chunks = { tail: new Map<string, CachedChunk>(), cold: new Map<string, CachedChunk>() } // in order of last use
+  readonly #bytes = { tail: 0, cold: 0 }
+  #aheadBytes = 0
+  #chunkBytes: number // about what a chunk has, as chunks are now
 
-  constructor(store: ObjectStore, settings: BlockCacheSettings) {
+  constructor(store: ObjectStore, memory: MemoryPool, settings: BlockCacheSettings) {
     this.#store = store
+    this.#memory = memory
     this.#settings = settings
+    this.#queue = new ReadQueue(settings)
+    this.#chunkBytes = Math.min(MiB, settings.readChunkBytesMax)
   }
 
+  /** Bytes held, bookkeeping included; reads under way are bounded on their own. */
   get bytes(): number {
-    return this.#bytes
+    return this.#bytes.tail + this.#bytes.cold
+  }
+
+  /** So many of the newest chunks are the tail, as big as chunks are now; those behind them are cold. */
+  get chunksAtTail(): number {
+    return this.#settings.readCacheBytesMax * TAIL_SHARE / this.#chunkBytes
   }
 
   /**
-   * One buffer a range (ascending, on batch bounds). They belong to the cache: only the header patch may change them.
-   * @throws ZonewiseError of the store; OBJECT_CORRUPT naming key and position; OVERLOADED: too many reads at once.
+   * One promise a range (ascending, on batch bounds): a range that fails spares the others. Buffers are held for the
+   * caller and belong to the cache: only the header patch may change them. `chunksBehind`: how many newer ones there are.
+   * @throws ZonewiseError of the store; OBJECT_CORRUPT naming key and position; OVERLOADED: too many reads wait.
    */
-  async read(key: string, ranges: readonly ByteRange[]): Promise<Uint8Array[]> {
-    const chunk = this.#chunks.get(key) ?? { extents: [], bytes: 0 }
-    this.#chunks.delete(key)
-    this.#chunks.set(key, chunk)
+  read(key: string, ranges: readonly ByteRange[], chunksBehind: number): Promise<Uint8Array>[] {
+    const chunk = this.#touch(key, this.#ageOf(chunksBehind))
     const missing = ranges.filter((range) => covering(chunk, range) === undefined)
-    if (missing.length > 0) this.#load(key, chunk, missing)
-    const extents = ranges.map((range) => covering(chunk, range))
-    return Promise.all(ranges.map(async ({ start, end }, i) => {
-      const extent = extents[i]
-      if (extent === undefined) throw new ZonewiseError('OBJECT_CORRUPT', 'chunk is shorter than its index says', { key, position: start })
-      const bytes = await extent.bytes
-      if (end > extent.start + bytes.byteLength) throw new ZonewiseError('OBJECT_CORRUPT', 'chunk is shorter than its index says', { key, position: start })
-      const found = bytes.subarray(start - extent.start, end - extent.start)
-      if (!extent.checked.has(start)) checkBatches(key, found, start)
-      extent.checked.add(start)
-      return found
-    }))
+    if (missing.length > 0) for (const joined of this.#join(chunk, missing)) this.#load(chunk, joined, false)
+    this.#forgetIfEmpty(chunk) // nothing was asked for
+    return ranges.map((range) => this.#readRange(chunk, covering(chunk, range)!, range))
   }
 
-  #load(key: string, chunk: CachedChunk, missing: readonly ByteRange[]): void {
-    const { readGapBytesMax, readChunkBytesMax, readsMax } = this.#settings
-    const whole = chunk.extents.length > 0 && (missing.at(-1)?.end ?? 0) <= readChunkBytesMax
-    const joined: { start: number; end: number }[] = []
-    if (whole) joined.push({ start: 0, end: readChunkBytesMax })
-    else for (const { start, end } of missing) {
+  /** Begins to read what will be wanted soon, if there is room; what fails is told to whoever asks for it then. */
+  readAhead(key: string, ranges: readonly ByteRange[], chunksBehind: number): void {
+    const chunk = this.#touch(key, this.#ageOf(chunksBehind))
+    const missing = ranges.filter((range) => covering(chunk, range) === undefined)
+    for (const joined of this.#join(chunk, missing)) {
+      const bytes = joined.end - joined.start
+      if (this.#aheadBytes + bytes <= this.#settings.readAheadBytesMax && this.#queue.isFree(bytes)) this.#load(chunk, joined, true)
+    }
+    this.#forgetIfEmpty(chunk)
+  }
+
+  /** Forgets all. What is on its way still comes to who waits for it. */
+  clear(): void {
+    for (const list of [this.#chunks.tail, this.#chunks.cold])
+      for (const chunk of list.values()) for (const extent of chunk.extents.keys()) this.#forget(chunk, extent)
+  }
+
+  async #readRange(chunk: CachedChunk, extent: Extent, range: ByteRange): Promise<Uint8Array> {
+    const kept = chunk.extents.get(extent)!
+    if (kept.isAhead) this.#endAhead(kept, extent)
+    const checkedBefore = extent.checkedCount
+    const found = await extent.read(range)
+    if (found === null) return this.#readAgain(chunk.key, range)
+    if (kept.bytes > 0 && extent.checkedCount > checkedBefore) this.#hold(chunk, kept, CHECKED_BYTES)
+    return found
+  }
+
+  /** The damage may be ours, or have been put right meanwhile. */
+  async #readAgain(key: string, range: ByteRange): Promise<Uint8Array> {
+    const { start, end } = range
+    const bytes = await this.#queue.run(end - start, () => this.#store.get(key, range, this.#memory))
+    const damagedAt = bytes.byteLength < end - start ? 0 : firstDamage(bytes)
+    if (damagedAt === -1) return bytes
+    release(bytes)
+    throw corrupt('batch in a chunk does not match its checksum', key, start + damagedAt)
+  }
+
+  #ageOf(chunksBehind: number): Age {
+    return chunksBehind > this.chunksAtTail ? 'cold' : 'tail'
+  }
+
+  /** The chunk, made the one used last; a cold reader leaves one of the tail where it is. */
+  #touch(key: string, age: Age): CachedChunk {
+    const { tail, cold } = this.#chunks
+    const chunk = tail.get(key) ?? cold.get(key) ?? { key, age, extents: new Map<Extent, Kept>(), bytes: 0 }
+    if (chunk.age === 'tail' && age === 'cold') return chunk
+    this.#chunks[chunk.age].delete(key)
+    this.#bytes[chunk.age] -= chunk.bytes
+    this.#bytes[age] += chunk.bytes
+    chunk.age = age
+    this.#chunks[age].set(key, chunk)
+    return chunk
+  }
+
+  /** What to ask the store for, so that all of `missing` is covered. */
+  #join(chunk: CachedChunk, missing: readonly ByteRange[]): ByteRange[] {
+    const { readGapBytesMax, readChunkBytesMax } = this.#settings
+    const lastEnd = missing.reduce((max, { end }) => Math.max(max, end), 0)
+    if (chunk.age === 'tail' && chunk.extents.size > 0 && lastEnd <= readChunkBytesMax) {
+      const guess = Math.min(Math.max(MiB, 2 * this.#chunkBytes), readChunkBytesMax)
+      return [{ start: 0, end: Math.max(lastEnd, guess) }]
+    }
+    const joined: { readonly start: number; end: number }[] = []
+    for (const { start, end } of missing) {
       const last = joined.at(-1)
-      if (last !== undefined && start - last.end <= readGapBytesMax) last.end = Math.max(last.end, end)
+      if (last !== undefined && start >= last.start && start - last.end <= readGapBytesMax) last.end = Math.max(last.end, end)
       else joined.push({ start, end })
     }
-    if (this.#reads + joined.length > readsMax) throw new ZonewiseError('OVERLOADED', 'too many reads of the store at once', { setting: 'readsMax', max: readsMax })
-    for (const range of joined) this.#loadExtent(key, chunk, range)
+    return joined
   }
 
-  #loadExtent(key: string, chunk: CachedChunk, { start, end }: ByteRange): void {
-    this.#reads += 1
-    const bytes = this.#store.get(key, { start, end })
-    const extent: Extent = { start, end, bytes, checked: new Set(), held: 0 }
-    chunk.extents.push(extent)
-    bytes.then((read) => {
-      this.#reads -= 1
-      if (this.#chunks.get(key) !== chunk) return // evicted meanwhile: its readers still have it
-      extent.end = start + read.byteLength
-      extent.held = read.byteLength
-      // What this extent covers need not be kept twice.
-      for (const other of chunk.extents.filter((one) => one !== extent && one.held > 0 && one.start >= start && one.end <= extent.end)) this.#forget(chunk, other)
-      chunk.bytes += read.byteLength
-      this.#bytes += read.byteLength
-      this.#evict()
+  #load(chunk: CachedChunk, range: ByteRange, isAhead: boolean): void {
+    const read = this.#queue.run(range.end - range.start, () => this.#store.get(chunk.key, range, this.#memory))
+    const extent = new Extent(chunk.key, range, read)
+    const kept: Kept = { bytes: 0, isAhead }
+    if (isAhead) this.#aheadBytes += range.end - range.start
+    chunk.extents.set(extent, kept)
+    extent.arrived().then(() => {
+      if (isAhead && kept.isAhead) this.#aheadBytes -= range.end - extent.end // what the chunk had less
+      if (range.start === 0) this.#learnSize(extent.end, range.end)
+      this.#keep(chunk, extent, kept)
     }, () => {
-      this.#reads -= 1
+      if (kept.isAhead) this.#endAhead(kept, range)
       this.#forget(chunk, extent) // the next reader tries again
-      if (chunk.extents.length === 0 && this.#chunks.get(key) === chunk) this.#chunks.delete(key)
     })
   }
 
+  /** Takes an extent in whose bytes are here. What is covered by another one need not be kept twice. */
+  #keep(chunk: CachedChunk, extent: Extent, kept: Kept): void {
+    if (!chunk.extents.has(extent)) return // cleared meanwhile
+    const others = [...chunk.extents].filter(([other, { bytes }]) => other !== extent && bytes > 0)
+    const isEmpty = extent.end === extent.start
+    if (isEmpty || others.some(([other]) => other.covers(extent))) return this.#forget(chunk, extent)
+    for (const [other] of others) if (extent.covers(other)) this.#forget(chunk, other)
+    this.#hold(chunk, kept, blockBytes(extent.end - extent.start) + EXTENT_BYTES)
+    this.#evict()
+  }
+
+  #hold(chunk: CachedChunk, kept: Kept, bytes: number): void {
+    kept.bytes += bytes
+    chunk.bytes += bytes
+    this.#bytes[chunk.age] += bytes
+  }
+
   #forget(chunk: CachedChunk, extent: Extent): void {
-    chunk.extents.splice(chunk.extents.indexOf(extent), 1)
-    chunk.bytes -= extent.held
-    this.#bytes -= extent.held
+    const kept = chunk.extents.get(extent)
+    if (kept === undefined) return
+    chunk.extents.delete(extent)
+    extent.drop()
+    if (kept.isAhead) this.#endAhead(kept, extent)
+    chunk.bytes -= kept.bytes
+    this.#bytes[chunk.age] -= kept.bytes
+    kept.bytes = 0
+    this.#forgetIfEmpty(chunk)
+  }
+
+  #forgetIfEmpty({ key, age, extents }: CachedChunk): void {
+    if (extents.size === 0) this.#chunks[age].delete(key)
+  }
+
+  #endAhead(kept: Kept, { start, end }: ByteRange): void {
+    kept.isAhead = false
+    this.#aheadBytes -= end - start
   }
 
   #evict(): void {
-    for (const [key, chunk] of this.#chunks) {
-      if (this.#bytes <= this.#settings.readCacheBytesMax) return
-      this.#chunks.delete(key)
-      this.#bytes -= chunk.bytes
+    const { readCacheBytesMax } = this.#settings
+    const isOver = (): boolean => this.bytes > readCacheBytesMax
+    this.#evictFrom('cold', () => isOver() && this.#bytes.cold > readCacheBytesMax * COLD_SHARE)
+    this.#evictFrom('tail', isOver)
+  }
+
+  #evictFrom(age: Age, goOn: () => boolean): void {
+    for (const chunk of this.#chunks[age].values()) {
+      if (!goOn()) return
+      if (chunk.bytes === 0) continue // only on its way
+      for (const [extent, { bytes }] of [...chunk.extents]) if (bytes > 0) this.#forget(chunk, extent)
     }
   }
-}
 
-function covering(chunk: CachedChunk, { start, end }: ByteRange): Extent | undefined {
-  return chunk.extents.find((extent) => extent.start <= start && end <= extent.end)
-}
-
-function checkBatches(key: string, bytes: Uint8Array, position: number): void {
-  for (let at = 0; at < bytes.byteLength;) {
-    const length = batchLengthAt(bytes, at)
-    if (length === -1 || !batchCrcMatches(bytes, at, length))
-      throw new ZonewiseError('OBJECT_CORRUPT', 'batch in a chunk does not match its checksum', { key, position: position + at })
-    at += length
+  /** A read from the start that brought less than it asked for shows how big the chunk is. */
+  #learnSize(readBytes: number, askedBytes: number): void {
+    if (readBytes < askedBytes) this.#chunkBytes = Math.ceil((3 * this.#chunkBytes + readBytes) / 4)
+    else if (askedBytes > this.#chunkBytes) this.#chunkBytes = Math.min(askedBytes, this.#settings.readChunkBytesMax)
   }
+}
+
+function covering({ extents }: CachedChunk, range: ByteRange): Extent | undefined {
+  for (const extent of extents.keys()) if (extent.covers(range)) return extent
+  return undefined
 }

@@ -5,13 +5,16 @@
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
 import { chunkKey } from '#shared/object/chunk-ref.ts'
-import { offsetsCall, planCall, readCall, type OffsetsRequest, type OffsetsResponse, type PlanRequest, type PlanResponse } from '#shared/rpc/read.ts'
+import {
+  offsetsCall, planCall, readCall, type OffsetsRequest, type OffsetsResponse, type PlanRequest, type PlanResponse,
+  type ReadRequest, type ReadResponse
+} from '#shared/rpc/read.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import type { BlockCache } from '../cache/block-cache.ts'
 import type { ShardView, ShardViews } from '../shard/shard-view.ts'
 import { lookUpOffset } from './offset-lookup.ts'
-import { planPartition, type PartitionPlan } from './plan-partition.ts'
+import { RequestPlans } from './request-plans.ts'
 import { ViewWaiters } from './view-waiters.ts'
 
 export type ZoneReaderParts = {
@@ -20,7 +23,11 @@ export type ZoneReaderParts = {
   readonly cache: BlockCache
   readonly runtime: Runtime
   readonly log: Log
-  readonly settings: { readonly waitersMax: number }
+  readonly settings: {
+    readonly waitersMax: number
+    readonly planRunsMax: number
+    readonly readAheadBytes: number
+  }
 }
 
 export class ZoneReader {
@@ -30,68 +37,86 @@ export class ZoneReader {
 
   constructor(parts: ZoneReaderParts) {
     this.#parts = parts
-    const { transport, cache, log } = parts
+    const { transport } = parts
     transport.serve(planCall, (request, { signal }) => this.#plan(request, signal))
     transport.serve(offsetsCall, (request) => this.#offsets(request))
-    transport.serve(readCall, async ({ source, chunkSeq, ranges }) => {
-      const key = chunkKey({ source, chunkSeq })
-      try {
-        return { response: { errorCode: 0 }, payload: await cache.read(key, ranges) }
-      } catch (error) {
-        if (!(error instanceof ZonewiseError)) throw error
-        if (error.code === 'STORE_UNAVAILABLE') log.warn('chunk not read', { key, reason: explain(error) }) // it is asked for again
-        else if (error.code !== 'OVERLOADED') log.error('chunk cannot be read', { key, reason: explain(error) })
-        return { response: { errorCode: error.kafkaCode }, payload: [] }
-      }
-    })
+    transport.serve(readCall, (request) => this.#read(request))
   }
 
   async #plan(request: PlanRequest, signal: AbortSignal): Promise<PlanResponse> {
-    const view = await this.#parts.views.view(request.shard)
-    const look = (): PartitionPlan[] => request.partitions.map((asked) => planPartition(view.state, view.index, asked))
-    let plans = look()
-    if (plans.some(({ doubtful }) => doubtful)) {
+    const { views, cache, settings: { planRunsMax, readAheadBytes } } = this.#parts
+    const view = await views.view(request.shard)
+    const limits = { runsMax: planRunsMax, chunksAtTail: cache.chunksAtTail, aheadBytes: readAheadBytes }
+    const plans = new RequestPlans(view, request, limits)
+    if (plans.isDoubtful) {
       await view.barrier()
-      plans = look()
+      plans.lookAtAll()
     }
-    if (request.waitMs === 0 || isEnough(plans, request.minBytes)) return answer(plans)
-    return this.#wait(view, request, look, signal)
+    if (request.waitMs > 0 && !plans.isEnough) {
+      await this.#untilEnough(view, plans, request.waitMs, signal)
+      view.touch()
+    }
+    return plans.response
   }
 
-  async #wait(view: ShardView, request: PlanRequest, look: () => PartitionPlan[], signal: AbortSignal): Promise<PlanResponse> {
-    const { runtime, settings } = this.#parts
-    if (this.#waiting >= settings.waitersMax) throw new ZonewiseError('OVERLOADED', 'too many long polls', { setting: 'waitersMax', max: settings.waitersMax })
+  async #untilEnough(view: ShardView, plans: RequestPlans, waitMs: number, signal: AbortSignal): Promise<void> {
+    const { runtime, settings: { waitersMax } } = this.#parts
+    if (this.#waiting >= waitersMax)
+      throw new ZonewiseError('OVERLOADED', 'too many long polls', { setting: 'waitersMax', max: waitersMax })
     this.#waiting += 1
-    view.touch(request.waitMs) // else it might stop following under the one that waits
-    try {
-      let plans = look()
-      await new Promise<void>((resolve) => {
-        const finish = (): void => {
-          stopWaiting()
-          cancelTimer()
-          signal.removeEventListener('abort', finish)
-          resolve()
-        }
-        const onNews = (): void => {
-          plans = look()
-          if (isEnough(plans, request.minBytes)) finish()
-        }
-        const stopWaiting = this.#waitersOf(view).wait(plans.map(({ localId }) => localId), onNews)
-        const cancelTimer = runtime.timer.after(request.waitMs, finish)
-        signal.addEventListener('abort', finish, { once: true })
-        if (signal.aborted) finish()
+    view.touch(waitMs) // else it might stop following under the one that waits
+    await new Promise<void>((resolve) => {
+      const finish = (): void => {
+        stopWaiting()
+        cancelTimer()
+        signal.removeEventListener('abort', finish)
+        resolve()
+      }
+      const stopWaiting = this.#waitersOf(view).wait(plans.localIds, (changed) => {
+        plans.lookAt(changed)
+        if (plans.isEnough) finish()
       })
-      view.touch()
-      return answer(look())
-    } finally {
-      this.#waiting -= 1
-    }
+      const cancelTimer = runtime.timer.after(waitMs, finish)
+      signal.addEventListener('abort', finish, { once: true })
+      if (signal.aborted) finish()
+    })
+    this.#waiting -= 1
   }
 
   #waitersOf(view: ShardView): ViewWaiters {
     let waiters = this.#waiters.get(view)
     if (waiters === undefined) this.#waiters.set(view, (waiters = new ViewWaiters(view)))
     return waiters
+  }
+
+  async #read(request: ReadRequest): Promise<{ response: ReadResponse; payload: Uint8Array[] }> {
+    const { source, chunkSeq, ranges, chunksBehind, isAhead } = request
+    const { cache } = this.#parts
+    const key = chunkKey({ source, chunkSeq })
+    if (isAhead) {
+      cache.readAhead(key, ranges, chunksBehind)
+      return { response: { errorCodes: [] }, payload: [] }
+    }
+    const payload: Uint8Array[] = []
+    const errors = new Map<string, ZonewiseError>()
+    const errorCodes = (await Promise.allSettled(cache.read(key, ranges, chunksBehind))).map((read) => {
+      if (read.status === 'fulfilled') {
+        payload.push(read.value)
+        return 0
+      }
+      const error: unknown = read.reason
+      if (!(error instanceof ZonewiseError)) throw error
+      errors.set(error.code, error)
+      return error.kafkaCode
+    })
+    for (const error of errors.values()) this.#logUnread(key, error)
+    return { response: { errorCodes }, payload }
+  }
+
+  #logUnread(key: string, error: ZonewiseError): void {
+    const { log } = this.#parts
+    if (error.code === 'STORE_UNAVAILABLE') log.warn('chunk not read', { key, reason: explain(error) }) // it is asked for again
+    else if (error.code !== 'OVERLOADED') log.error('chunk cannot be read', { key, reason: explain(error) })
   }
 
   async #offsets(request: OffsetsRequest): Promise<OffsetsResponse> {
@@ -107,17 +132,4 @@ export class ZoneReader {
       }
     })) }
   }
-}
-
-function isEnough(plans: readonly PartitionPlan[], minBytes: number): boolean {
-  let bytes = 0
-  for (const plan of plans) {
-    if (plan.planned.errorCode !== 0) return true
-    bytes += plan.bytes
-  }
-  return bytes >= minBytes
-}
-
-function answer(plans: readonly PartitionPlan[]): PlanResponse {
-  return { partitions: plans.map(({ planned }) => planned) }
 }

@@ -1,6 +1,6 @@
 /**
- * Where the bytes of a shard's partitions are: per partition columns in typed arrays, one entry for neighbouring batches
- * of a partition in one chunk, so that it grows with chunks x partitions. Pure; changed by `applyIndexEntry` only.
+ * Where the bytes of a shard's partitions are: per partition columns in typed arrays, one entry for neighbouring
+ * batches of a partition in one chunk, so that it grows with chunks x partitions. Pure; changed by `applyIndexEntry` only.
  * An entry takes 40 bytes: baseOffset, maxTimestamp, runningMax f64; offsetCount, objectId, position, length u32.
  */
 import { sourceName, type ChunkRef, type Source } from '#shared/object/chunk-ref.ts'
@@ -9,6 +9,8 @@ import { decodeCreatePartitions, decodeDropPartitions } from '../partition/parti
 import { ENTRY_KIND, type Entry } from './entry.ts'
 
 const CAPACITY_FIRST = 4
+const NO_FLOATS = new Float64Array(0)
+const NO_WORDS = new Uint32Array(0)
 const FLOATS = ['baseOffset', 'maxTimestamp', 'runningMax'] as const
 const WORDS = ['offsetCount', 'objectId', 'position', 'length'] as const
 
@@ -37,22 +39,28 @@ export type ObjectTable = {
 
 export type ShardIndex = { readonly partitions: (PartitionIndex | undefined)[]; readonly objects: ObjectTable }
 
-export type IndexRun = { readonly chunk: ChunkRef; readonly position: number; readonly length: number; readonly baseOffset: number
-  readonly endOffset: number; readonly maxTimestamp: number }
+export type IndexRun = {
+  readonly chunk: ChunkRef; readonly position: number; readonly length: number
+  readonly baseOffset: number; readonly endOffset: number; readonly maxTimestamp: number
+  readonly chunksBehind: number // newer chunks that the shard has
+}
+
+/** `runsMax` bounds a plan over many small runs. */
+export type RunLimits = { readonly bytesMax: number; readonly runsMax: number }
 
 export function newShardIndex(): ShardIndex {
   return { partitions: [], objects: newObjectTable() }
 }
 
 function newObjectTable(): ObjectTable {
-  return { count: 0, sourceIndex: new Uint32Array(CAPACITY_FIRST), chunkSeq: new Float64Array(CAPACITY_FIRST), sources: [], sourceIndexByName: new Map() }
+  return { count: 0, sourceIndex: NO_WORDS, chunkSeq: NO_FLOATS, sources: [], sourceIndexByName: new Map() }
 }
 
-export function newPartitionIndex(topicId: string, partition: number, capacity = 0): PartitionIndex {
+/** Without columns of its own: most partitions of a big topic may never see a batch. */
+export function newPartitionIndex(topicId: string, partition: number): PartitionIndex {
   return {
-    topicId, partition, entryCount: 0,
-    baseOffset: new Float64Array(capacity), maxTimestamp: new Float64Array(capacity), runningMax: new Float64Array(capacity),
-    offsetCount: new Uint32Array(capacity), objectId: new Uint32Array(capacity), position: new Uint32Array(capacity), length: new Uint32Array(capacity)
+    topicId, partition, entryCount: 0, baseOffset: NO_FLOATS, maxTimestamp: NO_FLOATS, runningMax: NO_FLOATS,
+    offsetCount: NO_WORDS, objectId: NO_WORDS, position: NO_WORDS, length: NO_WORDS
   }
 }
 
@@ -71,8 +79,8 @@ function applyCommit(index: ShardIndex, body: Uint8Array): void {
     chunk(chunkSource, seq) { source = chunkSource; chunkSeq = seq },
     batch(localId, position, length, recordCount, maxTimestamp, baseOffset) {
       if (objectId === -1 && source !== null) objectId = addObject(index.objects, source, chunkSeq)
-      const partition = index.partitions[localId]
-      if (partition !== undefined) addBatch(partition, objectId, position, length, recordCount, maxTimestamp, baseOffset)
+      const of = index.partitions[localId]
+      if (of !== undefined) addBatch(of, objectId, position, length, recordCount, maxTimestamp, baseOffset)
     }
   })
 }
@@ -80,14 +88,19 @@ function applyCommit(index: ShardIndex, body: Uint8Array): void {
 /** Local ids are given out in the order of creation, exactly as in partitions-state. */
 function applyCreate(index: ShardIndex, body: Uint8Array): void {
   const { topicId, partitions } = decodeCreatePartitions(body)
-  for (const partition of partitions)
-    if (!index.partitions.some((known) => known?.topicId === topicId && known.partition === partition))
-      index.partitions.push(newPartitionIndex(topicId, partition))
+  const known = new Set<number>()
+  for (const partition of index.partitions) if (partition?.topicId === topicId) known.add(partition.partition)
+  for (const partition of partitions) {
+    if (known.has(partition)) continue // a repeated step
+    known.add(partition)
+    index.partitions.push(newPartitionIndex(topicId, partition))
+  }
 }
 
 function applyDrop(index: ShardIndex, body: Uint8Array): void {
   const { topicId } = decodeDropPartitions(body)
-  index.partitions.forEach((partition, localId) => { if (partition?.topicId === topicId) index.partitions[localId] = undefined })
+  for (const [localId, partition] of index.partitions.entries())
+    if (partition?.topicId === topicId) index.partitions[localId] = undefined
 }
 
 function addObject(objects: ObjectTable, source: Source, chunkSeq: number): number {
@@ -108,7 +121,8 @@ function addObject(objects: ObjectTable, source: Source, chunkSeq: number): numb
 }
 
 function addBatch(
-  index: PartitionIndex, objectId: number, position: number, length: number, recordCount: number, maxTimestamp: number, baseOffset: number
+  index: PartitionIndex, objectId: number, position: number, length: number,
+  recordCount: number, maxTimestamp: number, baseOffset: number
 ): void {
   const last = index.entryCount - 1
   if (last >= 0 && index.objectId[last] === objectId && index.position[last]! + index.length[last]! === position
@@ -169,16 +183,20 @@ export function runAt(index: ShardIndex, partition: PartitionIndex, at: number):
   const source = index.objects.sources[index.objects.sourceIndex[objectId]!]!
   const baseOffset = partition.baseOffset[at]!
   return {
-    chunk: { source, chunkSeq: index.objects.chunkSeq[objectId]! }, position: partition.position[at]!, length: partition.length[at]!,
-    baseOffset, endOffset: baseOffset + partition.offsetCount[at]!, maxTimestamp: partition.maxTimestamp[at]!
+    chunk: { source, chunkSeq: index.objects.chunkSeq[objectId]! },
+    position: partition.position[at]!, length: partition.length[at]!,
+    baseOffset, endOffset: baseOffset + partition.offsetCount[at]!, maxTimestamp: partition.maxTimestamp[at]!,
+    chunksBehind: index.objects.count - 1 - objectId
   }
 }
 
-/** Runs from the one that holds `offset` on, until `bytesMax` is passed: at least one if there is one. */
-export function runsFrom(index: ShardIndex, partition: PartitionIndex, offset: number, bytesMax: number): IndexRun[] {
+/** Runs from the one that holds `offset` on, until `bytesMax` is passed: one run may be larger. */
+export function runsFrom(
+  index: ShardIndex, partition: PartitionIndex, offset: number, { bytesMax, runsMax }: RunLimits
+): IndexRun[] {
   const runs: IndexRun[] = []
   let bytes = 0
-  for (let at = findEntry(partition, offset); at < partition.entryCount; at++) {
+  for (let at = findEntry(partition, offset); at < partition.entryCount && runs.length < runsMax; at++) {
     const run = runAt(index, partition, at)
     runs.push(run)
     bytes += run.length

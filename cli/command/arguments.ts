@@ -14,7 +14,10 @@ export type Arguments = {
   readonly words: readonly string[]
 }
 
-/** A switch takes a value only as `--switch=false`. @throws ZonewiseError SETTING_INVALID */
+/**
+ * A switch takes a value only as `--switch=false`, any other flag one with dashes in front only as `--flag=--value`.
+ * @throws ZonewiseError ARGUMENT_INVALID
+ */
 export function parseArguments(argv: readonly string[], specs: readonly FlagSpec[]): Arguments {
   const known = new Map(specs.map((spec) => [spec.flag, spec]))
   const flags = new Map<string, string>()
@@ -34,12 +37,14 @@ export function parseArguments(argv: readonly string[], specs: readonly FlagSpec
     const shown = equals < 0 ? argument : argument.slice(0, equals)
     const spec = known.get(shown === '-h' ? 'help' : shown.replace(/^--/, ''))
     if (spec === undefined || (shown !== '-h' && !shown.startsWith('--'))) {
-      throw new ZonewiseError('SETTING_INVALID', 'there is no such flag', { flag: shown })
+      throw new ZonewiseError('ARGUMENT_INVALID', 'there is no such flag', { flag: shown })
     }
     let value = equals < 0 ? '' : argument.slice(equals + 1)
     if (equals < 0 && spec.value !== null) {
       const next = argv[++i]
-      if (next === undefined) throw new ZonewiseError('SETTING_INVALID', 'a flag needs a value', { flag: shown })
+      if (next === undefined || next.startsWith('--')) {
+        throw new ZonewiseError('ARGUMENT_INVALID', 'a flag needs a value', { flag: shown })
+      }
       value = next
     }
     if (spec.many === true) lists.set(spec.flag, [...(lists.get(spec.flag) ?? []), value])
@@ -48,7 +53,7 @@ export function parseArguments(argv: readonly string[], specs: readonly FlagSpec
   return { flags, lists, words }
 }
 
-/** A whole number given by a flag, or null. @throws ZonewiseError SETTING_INVALID */
+/** A whole number given by a flag, or null. @throws ZonewiseError ARGUMENT_INVALID */
 export function wholeFlag(
   args: Arguments, flag: string, range: { readonly min: number; readonly max: number }
 ): number | null {
@@ -56,7 +61,7 @@ export function wholeFlag(
   if (text === undefined) return null
   const value = Number(text)
   if (/^-?\d+$/.test(text) && Number.isSafeInteger(value) && value >= range.min && value <= range.max) return value
-  throw new ZonewiseError('SETTING_INVALID', 'a flag is out of range',
+  throw new ZonewiseError('ARGUMENT_INVALID', 'a flag is out of range',
     { flag: `--${flag}`, value: `"${text}"`, range: `a whole number from ${range.min} to ${range.max}` })
 }
 

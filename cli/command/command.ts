@@ -3,12 +3,14 @@ import type { Readable, Writable } from 'node:stream'
 import type { Arguments, FlagSpec } from './arguments.ts'
 
 export type Terminal = {
-  readonly stdin: Readable
-  readonly stdout: Writable & { readonly isTTY?: boolean }
+  readonly stdin: Readable & { readonly isTTY?: boolean }
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
   readonly stderr: Writable & { readonly isTTY?: boolean }
   readonly env: Readonly<Record<string, string | undefined>>
   /** Calls `fn` at each SIGINT or SIGTERM instead of dying of it; returns the way back. */
   onSignal(fn: (signal: 'SIGINT' | 'SIGTERM') => void): () => void
+  /** Calls `fn` when nobody reads our output any more, instead of ending the process in peace. */
+  onOutputClosed(fn: () => void): void
   /** Ends the process at once. */
   exit(code: number): never
 }

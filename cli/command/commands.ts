@@ -3,7 +3,7 @@ import type { FlagSpec } from './arguments.ts'
 import type { Command } from './command.ts'
 
 const BOOTSTRAP: FlagSpec = { flag: 'bootstrap-server', value: 'HOST:PORT', doc: 'Where to connect; use the endpoint of your own zone (env ZONEWISE_BOOTSTRAP_SERVER, default 127.0.0.1:19092).' }
-const CLIENT_ID: FlagSpec = { flag: 'client-id', value: 'NAME', doc: 'Name of this client in logs and the ledger (default zonewise-cli).' }
+const CLIENT_ID: FlagSpec = { flag: 'client-id', value: 'NAME', doc: 'Name of this client in the logs of the server (default zonewise-cli).' }
 const HTTP: FlagSpec = { flag: 'http', value: 'HOST:PORT', doc: 'HTTP address of a node (env ZONEWISE_HTTP, default 127.0.0.1:8080).' }
 const JSON_OUT: FlagSpec = { flag: 'json', value: null, doc: 'Answer as JSON.' }
 

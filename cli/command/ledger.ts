@@ -12,7 +12,7 @@ const NO_ZONES = ['unknown', 'store', 'journal'] // listed after the zones
 export async function ledger(args: Arguments, terminal: Terminal): Promise<number> {
   const address = args.flags.get('http') ?? terminal.env['ZONEWISE_HTTP'] ?? HTTP_DEFAULT
   if (splitHostPort(address) === null) {
-    throw new ZonewiseError('SETTING_INVALID', 'the http address is not HOST:PORT', { http: `"${address}"` })
+    throw new ZonewiseError('ARGUMENT_INVALID', 'the http address is not HOST:PORT', { http: `"${address}"` })
   }
   const rows = await fetchRows(address)
   terminal.stdout.write(args.flags.has('json') ? `${JSON.stringify({ rows }, null, 2)}\n` : ledgerText(rows))
@@ -23,7 +23,9 @@ async function fetchRows(address: string): Promise<readonly LedgerRow[]> {
   try {
     const response = await fetch(`http://${address}/api/ledger`, { signal: AbortSignal.timeout(TIMEOUT_MS) })
     if (!response.ok) throw new Error(`status ${response.status}`)
-    return ((await response.json()) as { readonly rows: readonly LedgerRow[] }).rows
+    const { rows } = (await response.json()) as { readonly rows?: readonly LedgerRow[] }
+    if (!Array.isArray(rows)) throw new Error('the answer holds no rows')
+    return rows as readonly LedgerRow[]
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
     throw new ZonewiseError('CLIENT_FAILED', 'the ledger cannot be read',

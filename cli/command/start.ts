@@ -75,7 +75,8 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
       const httpEndpoint = { host: httpAddress.host, port: http.port }
       if (settings.endpointsFile !== '') writeEndpoints(settings.endpointsFile, running, httpEndpoint)
       const readyMs = Math.round(nodeRuntime.clock.monotonicMs() - startedMs)
-      log.info('ready', { version: version(), readyMs, data: settings.data })
+      const seen = format === 'text' && terminal.stdout.isTTY === true // the banner says it to whoever looks
+      if (!seen) log.info('ready', { version: version(), readyMs, data: settings.data })
       terminal.stdout.write(banner(running, `${httpEndpoint.host}:${httpEndpoint.port}`, settings, readyMs))
       await aborted(stopping.signal)
     }

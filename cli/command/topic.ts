@@ -1,5 +1,6 @@
 /** `zonewise topic create|list|describe|delete`. */
 import kafkajs, { type Admin } from 'kafkajs'
+import { topicConfigFault } from '#shared/config/topic-configs.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { type Arguments, wholeFlag } from './arguments.ts'
 import { EXIT, type Terminal } from './command.ts'
@@ -15,14 +16,24 @@ export async function topicCreate(args: Arguments, terminal: Terminal): Promise<
   const replicationFactor = wholeFlag(args, 'replication-factor', { min: 1, max: 32_767 }) ?? SERVER_DEFAULT
   const configEntries = (args.lists.get('config') ?? []).map((text) => {
     const equals = text.indexOf('=')
-    if (equals < 1) throw new ZonewiseError('SETTING_INVALID', 'a config is not KEY=VALUE', { config: `"${text}"` })
+    if (equals < 1) throw new ZonewiseError('ARGUMENT_INVALID', 'a config is not KEY=VALUE', { config: `"${text}"` })
     return { name: text.slice(0, equals), value: text.slice(equals + 1) }
   })
-  const made = await withAdmin(args, terminal, (admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor, configEntries }], waitForLeaders: true }))
+  const topics = [{ topic, numPartitions, replicationFactor, configEntries }]
+  const made = await withAdmin(args, terminal, (admin) => admin.createTopics({ topics, waitForLeaders: true }))
+    .catch((error: unknown) => { throw withConfigFault(error, configEntries) })
   if (!made) throw new ZonewiseError('TOPIC_EXISTS', 'there is such a topic already', { topic })
   terminal.stdout.write(`created ${topic}\n`)
   return EXIT.ok
+}
+
+/** The server says which configuration it refuses, and kafkajs keeps that to itself. */
+function withConfigFault(
+  error: unknown, entries: readonly { readonly name: string; readonly value: string }[]
+): unknown {
+  if (!(error instanceof ZonewiseError) || error.context['type'] !== 'INVALID_CONFIG') return error
+  const fault = entries.map(({ name, value }) => topicConfigFault(name, value)).find((one) => one !== null)
+  return new ZonewiseError(error.code, error.message, { ...error.context, hint: fault }, error)
 }
 
 export async function topicList(args: Arguments, terminal: Terminal): Promise<number> {

@@ -1,7 +1,7 @@
 /** The reference pages of docs/, rendered from the tables that the code itself uses. */
 import { formatsPage } from './formats-page.ts'
 import { SERVED } from '#gateway/api/served.ts'
-import { envOf, flagOf } from '#shared/config/settings.ts'
+import { envOf, flagOf, settingText } from '#shared/config/settings.ts'
 import { TOPIC_CONFIGS } from '#shared/config/topic-configs.ts'
 import { ERROR_CODES } from '#shared/errors/error-codes.ts'
 import { CAUSES } from '#shared/ledger/ledger.ts'
@@ -26,12 +26,12 @@ function configPage(): string {
       const since = row.since === null ? '' : ` Since ${row.since}.`
       const deprecated = row.deprecated === null ? '' : ` **Deprecated:** ${row.deprecated}.`
       const doc = `${row.doc}${since}${deprecated}`
-      return [`\`--${flagOf(name)}\``, `\`${envOf(part, name)}\``, defaultText(row.default), row.range, doc]
+      return [`\`--${flagOf(name)}\``, `\`${envOf(part, name)}\``, defaultText(row.default, row.unit), row.range, doc]
     })
     return `## ${part.toLowerCase()}\n\n${markdownTable(head, lines)}`
   })
   const topics = Object.entries(TOPIC_CONFIGS)
-    .map(([name, row]) => [`\`${name}\``, row.type, defaultText(row.default), row.range, row.doc])
+    .map(([name, row]) => [`\`${name}\``, row.type, defaultText(row.default, null), row.range, row.doc])
   return page('Settings', `Settings of \`zonewise start\`. A flag comes before an environment variable, that before the JSON
 file of \`--config\` (where the key of \`--stop-drain-ms\` is \`stopDrainMs\`), that before the default. A flag or key
 that does not exist, or a value out of its range, stops the start with a sentence. Bytes may be written \`8MiB\`, times
@@ -47,9 +47,9 @@ tool.
 ${markdownTable(['name', 'type', 'default', 'range', 'what it does'], topics)}`)
 }
 
-function defaultText(value: unknown): string {
+function defaultText(value: unknown, unit: string | null): string {
   if (value === undefined) return 'required'
-  return value === '' ? '' : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
+  return value === '' ? '' : `\`${settingText(value, unit)}\``
 }
 
 function errorsPage(): string {

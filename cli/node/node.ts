@@ -16,6 +16,7 @@ import type { GatewaySettings } from '#gateway/config.ts'
 import { Fetcher } from '#gateway/fetch/fetcher.ts'
 import { Gateway } from '#gateway/gateway.ts'
 import { Ingest } from '#gateway/ingest/ingest.ts'
+import type { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { NO_LEASES, type Leases, type ListenerInfo, type Membership, type NodeInfo } from '#shared/cluster/membership.ts'
 import type { Journal } from '#shared/journal/journal.ts'
 import type { Ledger } from '#shared/ledger/ledger.ts'
@@ -32,6 +33,7 @@ export type NodeParts = {
   readonly leases?: Leases // none inside one process
   readonly journal: Journal
   readonly store: ObjectStore // counts in the ledger already
+  readonly memory: MemoryPool // of payload; nodes of one process share it
   readonly transport: Transport
   readonly network: Network
   readonly ledger: Ledger
@@ -67,12 +69,12 @@ export class ZonewiseNode {
 
   /** Binds the listeners of a gateway. @returns them as bound. @throws ZonewiseError PORT_IN_USE */
   async listen(listeners: readonly ListenerInfo[]): Promise<ListenerInfo[]> {
-    const { info, membership, store, transport, network, ledger, runtime, log, metrics, gatewaySettings: settings } = this.#parts
+    const { info, membership, store, memory, transport, network, ledger, runtime, log, metrics, gatewaySettings: settings } = this.#parts
     const catalog = this.#catalog
     if (!info.roles.gateway || catalog === null) return []
     const { nodeId, nodeEpoch, zone } = info
     const { clusterId } = membership.current()
-    const ingest = new Ingest({ nodeId, nodeEpoch, clusterId, store, transport, membership, runtime, log, settings })
+    const ingest = new Ingest({ nodeId, nodeEpoch, clusterId, store, memory, transport, membership, runtime, log, settings })
     const fetcher = new Fetcher({ zone, membership, transport, cache: ingest.cache, log, settings })
     const gateway = new Gateway({ nodeId, nodeEpoch, zone, clusterId, runtime, log, metrics, ledger, settings, membership, catalog, transport, ingest, fetcher, network })
     this.#role = { gateway, ingest, catalog }
@@ -109,11 +111,11 @@ export class ZonewiseNode {
   }
 
   #serveBroker(catalog: CatalogView): void {
-    const { membership, store, transport, runtime, log, brokerSettings: settings } = this.#parts
+    const { membership, store, memory, transport, runtime, log, brokerSettings: settings } = this.#parts
     const host = this.#host
     const { shardCount } = membership.current()
     new CommitService({ host, transport, membership, catalog, log, settings })
-    new ZoneReader({ views: host, transport, cache: new BlockCache(store, settings), runtime, log, settings })
+    new ZoneReader({ views: host, transport, cache: new BlockCache(store, memory, settings), runtime, log, settings })
     new GroupCoordinator({ leaders: host, transport, runtime, log, settings, topics: catalog })
     new CatalogDriver({ leaders: host, membership, transport, runtime, log, limits: catalogLimits(settings, settings), settings: catalogSettings(settings) })
     serveShardTopics({ transport, leaders: host, catalog, shardCount })

@@ -46,19 +46,19 @@ class NodeFile implements OpenFile {
     this.#fd = fd
   }
 
-  read(position: number, length: number): Promise<Uint8Array> {
+  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      const buffer = Buffer.allocUnsafeSlow(length)
+      const buffer = into ?? Buffer.allocUnsafeSlow(length)
       let filled = 0
       const next = (): void => {
         fs.read(this.#fd, buffer, filled, length - filled, position + filled, (error, count) => {
           if (error) return reject(failed('read', this.path, error))
           filled += count
-          if (count === 0 || filled === length) resolve(filled === length ? buffer : buffer.subarray(0, filled))
+          if (count === 0 || filled === length) resolve(buffer.byteLength === filled ? buffer : buffer.subarray(0, filled))
           else next()
         })
       }
-      if (length === 0) resolve(buffer)
+      if (length === 0) resolve(buffer.subarray(0, 0))
       else next()
     })
   }

@@ -22,6 +22,7 @@ class TcpSocket implements Socket {
   readonly remotePort: number
   readonly #socket: NodeSocket
   #handlers: SocketHandlers | null = null
+  readonly #untaken: (() => void)[] = [] // of writes under way, oldest first
   #behind = false // the kernel did not take all of a write at once
   #error: Error | null = null
 
@@ -30,7 +31,10 @@ class TcpSocket implements Socket {
     this.remoteAddress = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
     this.remotePort = socket.remotePort ?? 0
     socket.on('error', (error) => { this.#error = error })
-    socket.once('close', () => { this.#handlers?.closed(this.#error) })
+    socket.once('close', () => {
+      for (const taken of this.#untaken.splice(0)) taken()
+      this.#handlers?.closed(this.#error)
+    })
   }
 
   /** Set before the first byte is read. */
@@ -46,9 +50,13 @@ class TcpSocket implements Socket {
     return this.#socket.writableLength
   }
 
-  write(chunks: readonly Uint8Array[]): void {
+  write(chunks: readonly Uint8Array[], taken: () => void = nothing): void {
     const socket = this.#socket
-    if (chunks.length === 0 || socket.destroyed || socket.writableEnded) return
+    if (chunks.length === 0 || socket.destroyed || socket.writableEnded) {
+      process.nextTick(taken)
+      return
+    }
+    this.#untaken.push(taken)
     const last = chunks.length - 1
     socket.cork() // all chunks go out in one writev
     for (let i = 0; i < last; i++) socket.write(chunks[i]!)
@@ -73,12 +81,16 @@ class TcpSocket implements Socket {
     this.#socket.destroy()
   }
 
+  /** Also called for what a socket that was destroyed had not sent: by then the system does not look at it any more. */
   readonly #onWritten = (): void => {
+    this.#untaken.shift()?.()
     if (!this.#behind || this.#socket.writableLength > 0 || this.#socket.destroyed) return
     this.#behind = false
     this.#handlers?.drain()
   }
 }
+
+function nothing(): void {}
 
 export function newNodeNetwork({ read = 'onread' }: NodeNetworkOptions = {}): Network {
   const slab = Buffer.allocUnsafeSlow(SLAB_BYTES)

@@ -2,13 +2,15 @@
 import type { Terminal } from '../command/command.ts'
 
 const SAME_PRESS_MS = 300 // Ctrl-C reaches a process once by the terminal and once more through npm or the launcher
+const CLOSED = new Set(['EPIPE', 'ERR_STREAM_DESTROYED']) // whoever read our output has seen enough: `... | head`
 
 /** `outlivesReader`: a server goes on when nobody reads its standard output any more; a command ends, in peace. */
 export function newProcessTerminal({ outlivesReader }: { readonly outlivesReader: boolean }): Terminal {
+  let closed = (): void => { process.exit(0) }
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (outlivesReader) return
-    if (error.code === 'EPIPE') process.exit(0) // whoever read our output has seen enough: `zonewise consume | head`
-    throw error
+    if (!CLOSED.has(error.code ?? '')) throw error
+    closed()
   })
   process.stderr.on('error', () => {})
   return {
@@ -26,6 +28,7 @@ export function newProcessTerminal({ outlivesReader }: { readonly outlivesReader
       for (const [signal, listener] of listeners) process.on(signal, listener)
       return () => { for (const [signal, listener] of listeners) process.off(signal, listener) }
     },
+    onOutputClosed: (fn) => { closed = fn },
     exit: (code) => process.exit(code)
   }
 }

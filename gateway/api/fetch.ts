@@ -4,6 +4,7 @@
  */
 import { shardOfPartition } from '#shared/cluster/placement.ts'
 import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
+import { releaseAll } from '#shared/binary/memory-pool.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { LogFields } from '#shared/log/log.ts'
 import { chunkKey } from '#shared/object/chunk-ref.ts'
@@ -89,7 +90,7 @@ class Poll {
   #enough(): boolean {
     if (this.#wanted.length === 0) return true
     const { minBytes, maxBytes } = this.#request
-    if (this.#wanted.some(({ errorCode, planned }) => errorCode !== 0 || (planned?.errorCode ?? 0) !== 0)) return true
+    if (this.#wanted.some(({ errorCode, planned }) => errorCode !== 0 || planned === null || isLast(planned))) return true
     return plannedBytes(this.#wanted) >= Math.min(minBytes, maxBytes)
   }
 
@@ -99,11 +100,14 @@ class Poll {
 
   /** Waits until one shard has more than was planned, then looks at the others as they are. */
   async #awaitNews(shards: readonly number[], waitMs: number): Promise<void> {
+    const { signal: gone } = this.#context
     const others = new AbortController()
-    const signal = AbortSignal.any([this.#context.signal, others.signal])
+    const onGone = (): void => { others.abort(gone.reason) }
+    gone.addEventListener('abort', onGone, { once: true })
     try {
-      await Promise.race(shards.map((shard) => this.#plan(shard, waitMs, signal)))
+      await Promise.race(shards.map((shard) => this.#plan(shard, waitMs, others.signal)))
     } finally {
+      gone.removeEventListener('abort', onGone)
       others.abort(new ZonewiseError('RPC_TIMED_OUT', 'another shard had news'))
     }
     if (shards.length > 1) await this.#planAll(shards)
@@ -132,9 +136,14 @@ class Poll {
   }
 }
 
+/** Waiting longer would bring no more. */
+function isLast({ errorCode, isCut }: Planned): boolean {
+  return errorCode !== 0 || isCut
+}
+
 function plannedBytes(wanted: readonly Wanted[]): number {
   let bytes = 0
-  for (const { planned } of wanted) for (const { length } of planned?.runs ?? []) bytes += length
+  for (const { planned } of wanted) for (const { length, lengthBefore } of planned?.runs ?? []) bytes += length - lengthBefore
   return bytes
 }
 
@@ -145,21 +154,27 @@ type Reading = {
 
 /** Reads what fits the request, in the order of its partitions: the first that has data gets at least one batch. */
 async function readAll({ context, version, request, services, wanted }: Reading): Promise<Map<Wanted, Uint8Array[]>> {
-  const chosen = chooseRuns(wanted, request.maxBytes)
-  const buffers = await services.fetcher.read(chosen.map(({ run }) => run), context.signal)
+  const { chosen, ahead } = chooseRuns(wanted, request.maxBytes)
+  const reading = services.fetcher.read(chosen.map(({ run }) => run), context.signal)
+  if (ahead.length > 0) services.fetcher.readAhead(ahead)
+  const buffers = await reading
   const records = new Map<Wanted, Uint8Array[]>()
   const stopped = new Set<Wanted>() // order inside a partition: nothing behind a cut or a gap
   let left = request.maxBytes
   for (const [i, { one, run }] of chosen.entries()) {
-    if (stopped.has(one)) continue
+    const held = buffers[i] ?? null
     const slices = records.get(one) ?? []
+    records.set(one, slices)
     const used = slices.reduce((sum, { byteLength }) => sum + byteLength, 0)
     const bytesMax = Math.min(left, one.asked.partitionMaxBytes - used)
     const limits = { bytesMax, atLeastOne: left === request.maxBytes, zstdAllowed: version >= ZSTD_SINCE }
-    const taken = buffers[i] == null ? UNREADABLE : takeBatches({ ...run, buffers: buffers[i] }, one.asked.fetchOffset, limits)
-    records.set(one, [...slices, ...taken.slices])
+    const taken = stopped.has(one) ? STOPPED
+      : held === null ? UNREADABLE : takeBatches({ ...run, buffers: held }, one.asked.fetchOffset, limits)
+    slices.push(...taken.slices)
     left -= taken.bytes
-    if (taken.end === 'all') continue
+    if (taken.bytes > 0) context.keepUntilSent(held ?? [])
+    else releaseAll(held ?? [])
+    if (taken.end === 'all' || taken.end === 'stopped') continue
     stopped.add(one)
     if (taken.end === 'not of the run') services.log.error('bytes of a chunk are not what the index says', factsOf(run))
     if (taken.end !== 'full' && used + taken.bytes === 0) one.errorCode = ERROR_OF_END[taken.end]
@@ -167,22 +182,34 @@ async function readAll({ context, version, request, services, wanted }: Reading)
   return records
 }
 
+const STOPPED = { slices: [], bytes: 0, end: 'stopped' } as const
 const UNREADABLE = { slices: [], bytes: 0, end: 'unreadable' } as const
 const ERROR_OF_END = {
   unreadable: KAFKA_ERROR.KAFKA_STORAGE_ERROR, 'not of the run': KAFKA_ERROR.KAFKA_STORAGE_ERROR,
   'zstd not allowed': KAFKA_ERROR.UNSUPPORTED_COMPRESSION_TYPE
 } as const
 
-function chooseRuns(wanted: readonly Wanted[], bytesMax: number): { readonly one: Wanted; readonly run: Run }[] {
+/** What the request has room for, by whole runs, and what else was planned: to be read ahead. */
+function chooseRuns(
+  wanted: readonly Wanted[], bytesMax: number
+): { readonly chosen: readonly { readonly one: Wanted; readonly run: Run }[]; readonly ahead: readonly Run[] } {
   const chosen: { readonly one: Wanted; readonly run: Run }[] = []
+  const ahead: Run[] = []
   let left = bytesMax
-  for (const one of wanted)
+  for (const one of wanted) {
+    let leftOfOne = one.asked.partitionMaxBytes
     for (const run of one.planned?.runs ?? []) {
-      if (left <= 0 && chosen.length > 0) return chosen
+      const isFirst = chosen.length === 0
+      if (!isFirst && (left <= 0 || leftOfOne <= 0)) {
+        ahead.push(run)
+        continue
+      }
       chosen.push({ one, run })
-      left -= run.length
+      left -= run.length - run.lengthBefore
+      leftOfOne -= run.length - run.lengthBefore
     }
-  return chosen
+  }
+  return { chosen, ahead }
 }
 
 function factsOf({ source, chunkSeq, position, length, baseOffset, endOffset }: Run): LogFields {

@@ -35,6 +35,8 @@ export type RequestContext = {
    * must wait before it can fix the order of its effects.
    */
   holdOrder(): () => void
+  /** Takes over one hold of each buffer that the answer names by reference: they are released when it is sent, or dropped. */
+  keepUntilSent(buffers: readonly Uint8Array[]): void
 }
 
 export type GatewayServices = {

@@ -2,13 +2,14 @@
  * Plans and reads for fetches: plans come from the zone's reader of each shard, bytes from the chunks that this node
  * wrote, else through the zone's cache. Nothing here ever talks to another zone.
  */
+import { releaseAll } from '#shared/binary/memory-pool.ts'
 import { readerOfChunk, zoneReaderOf } from '#shared/cluster/placement.ts'
 import type { Membership } from '#shared/cluster/membership.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
 import { sourceName } from '#shared/object/chunk-ref.ts'
-import { planCall, readCall, type PlanRequest, type PlanResponse } from '#shared/rpc/read.ts'
-import type { Transport } from '#shared/transport/transport.ts'
+import { planCall, readCall, type PlanRequest, type PlanResponse, type ReadResponse } from '#shared/rpc/read.ts'
+import type { CallReply, Transport } from '#shared/transport/transport.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { LogCache } from '../ingest/log-cache.ts'
 
@@ -24,7 +25,7 @@ export type FetcherParts = {
 export type Planned = PlanResponse['partitions'][number]
 export type Run = Planned['runs'][number]
 
-const NOTHING = { highWatermark: -1, lastStableOffset: -1, logStartOffset: -1, runs: [] } as const
+const NOTHING = { highWatermark: -1, lastStableOffset: -1, logStartOffset: -1, runs: [], isCut: false } as const
 const PLAN_GRACE_MS = 5_000 // on top of what a plan may wait: then the reader is taken for dead
 
 export class Fetcher {
@@ -52,42 +53,79 @@ export class Fetcher {
   }
 
   /**
-   * Bytes of runs, in their order; null for one that cannot be read now. Runs of one chunk are read by one call.
-   * Buffers belong to a cache: only the header patch may change them.
+   * Bytes of runs, in their order, held; null for one that cannot be read now. Runs of one chunk are read by one call.
+   * Buffers belong to a cache: only the header patch may change them. @throws the signal's reason
    */
   async read(runs: readonly Run[], signal: AbortSignal): Promise<(readonly Uint8Array[] | null)[]> {
     const { cache, settings } = this.#parts
     const found = runs.map((run) => cache.find(run, run.position, run.position + run.length))
-    const missing = [...runs.entries()].filter(([i]) => found[i] === null)
-    if (missing.length === 0) return found
-    const chunks = [...Map.groupBy(missing, ([, run]) => `${sourceName(run.source)}/${run.chunkSeq}`)]
+    const chunks = byChunk([...runs.entries()].filter(([i]) => found[i] === null))
+    if (chunks.length === 0) return found
     let next = 0
     const readOn = async (): Promise<void> => {
-      for (let chunk = chunks[next++]; chunk !== undefined; chunk = chunks[next++]) {
-        const [name, wanted] = chunk
-        const sorted = wanted.toSorted(([, a], [, b]) => a.position - b.position)
-        const buffers = await this.#readChunk(name, sorted.map(([, run]) => run), signal)
-        for (const [at, [i]] of sorted.entries()) found[i] = buffers === null ? null : [buffers[at]!]
+      for (let wanted = chunks[next++]; wanted !== undefined; wanted = chunks[next++]) {
+        const buffers = await this.#readChunk(wanted.map(([, run]) => run), signal)
+        for (const [at, [i]] of wanted.entries()) found[i] = buffers[at] === undefined ? null : [buffers[at]]
       }
     }
-    await Promise.all(Array.from({ length: Math.min(settings.fetchReadsMax, chunks.length) }, readOn))
-    return found
+    const ends = await Promise.allSettled(Array.from({ length: Math.min(settings.fetchReadsMax, chunks.length) }, readOn))
+    const failed = ends.find((end) => end.status === 'rejected')
+    if (failed === undefined) return found
+    for (const buffers of found) releaseAll(buffers ?? [])
+    throw failed.reason
   }
 
-  async #readChunk(name: string, runs: readonly Run[], signal: AbortSignal): Promise<readonly Uint8Array[] | null> {
-    const { membership, transport, zone, log, settings } = this.#parts
-    const { source, chunkSeq } = runs[0]!
-    try {
-      const reader = readerOfChunk(membership.current(), zone, name)
-      if (reader === null) throw new ZonewiseError('RPC_UNAVAILABLE', 'no broker in this zone', { zone })
-      const ranges = runs.map(({ position, length }) => ({ start: position, end: position + length }))
-      const options = { deadlineMs: settings.readDeadlineMs, signal }
-      const { response, payload } = await transport.call(reader, readCall, { source, chunkSeq, ranges }, options)
-      return response.errorCode === 0 && payload.length === runs.length ? payload : null
-    } catch (error) {
-      if (signal.aborted || !(error instanceof ZonewiseError)) throw error
-      log.warn('chunk not read', { chunk: name, reason: explain(error) })
-      return null
+  /** Has the zone read what a fetch will want next. */
+  readAhead(runs: readonly Run[]): void {
+    const { cache, log } = this.#parts
+    for (const wanted of byChunk([...runs.entries()].filter(([, run]) => !cache.has(run)))) {
+      this.#ask(wanted.map(([, run]) => run), { isAhead: true }).catch((error: unknown) => {
+        if (!(error instanceof ZonewiseError)) throw error
+        log.debug('chunk not read ahead', { reason: explain(error) })
+      })
     }
   }
+
+  /** One buffer a run, held; undefined for one that cannot be read now. */
+  async #readChunk(runs: readonly Run[], signal: AbortSignal): Promise<(Uint8Array | undefined)[]> {
+    try {
+      const { response: { errorCodes }, payload } = await this.#ask(runs, { isAhead: false, signal })
+      const isWhole = errorCodes.length === runs.length && payload.length === errorCodes.filter((code) => code === 0).length
+      if (!isWhole) {
+        releaseAll(payload)
+        throw new ZonewiseError('RPC_UNAVAILABLE', 'answer does not fit the question', { asked: runs.length })
+      }
+      let next = 0
+      return runs.map((_, i) => (errorCodes[i] === 0 ? payload[next++] : undefined))
+    } catch (error) {
+      if (signal.aborted || !(error instanceof ZonewiseError)) throw error
+      this.#parts.log.warn('chunk not read', { chunk: chunkName(runs[0]!), reason: explain(error) })
+      return []
+    }
+  }
+
+  /** Asks the owner of a chunk in the zone for runs of it. */
+  async #ask(
+    runs: readonly Run[], { isAhead, signal }: { readonly isAhead: boolean; readonly signal?: AbortSignal }
+  ): Promise<CallReply<ReadResponse>> {
+    const { membership, transport, zone, settings } = this.#parts
+    const { source, chunkSeq } = runs[0]!
+    const reader = readerOfChunk(membership.current(), zone, chunkName(runs[0]!))
+    if (reader === null) throw new ZonewiseError('RPC_UNAVAILABLE', 'no broker in this zone', { zone })
+    const ranges = runs.map(({ position, length }) => ({ start: position, end: position + length }))
+    const chunksBehind = runs.reduce((least, run) => Math.min(least, run.chunksBehind), Infinity)
+    const options = { deadlineMs: settings.readDeadlineMs, ...(signal === undefined ? {} : { signal }) }
+    return transport.call(reader, readCall, { source, chunkSeq, chunksBehind, isAhead, ranges }, options)
+  }
+}
+
+/** Groups runs, which keep their number, by chunk; those of one by position. */
+function byChunk(runs: readonly (readonly [number, Run])[]): (readonly [number, Run])[][] {
+  const groups = [...Map.groupBy(runs, ([, run]) => chunkName(run)).values()]
+  for (const group of groups) group.sort(([, a], [, b]) => a.position - b.position)
+  return groups
+}
+
+function chunkName({ source, chunkSeq }: Run): string {
+  return `${sourceName(source)}/${chunkSeq}`
 }

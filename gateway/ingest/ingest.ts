@@ -6,6 +6,7 @@
  * Invariants: chunks are committed in order of chunkSeq; after a chunk is given up, no later batch of the same
  * (partition, producer or connection) that was on its way is committed.
  */
+import { releaseAll, retain, type MemoryPool } from '#shared/binary/memory-pool.ts'
 import type { Membership } from '#shared/cluster/membership.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
@@ -41,6 +42,7 @@ export type IngestParts = {
   readonly nodeEpoch: number
   readonly clusterId: string
   readonly store: ObjectStore
+  readonly memory: MemoryPool
   readonly transport: Transport
   readonly membership: Membership
   readonly runtime: Runtime
@@ -48,11 +50,16 @@ export type IngestParts = {
   readonly settings: IngestSettings
 }
 
-type InFlight = { readonly chunk: SealedChunk; outcome: 'none' | 'durable' | 'given up' }
+type InFlight = {
+  readonly chunk: SealedChunk
+  outcome: 'none' | 'durable' | 'given up'
+  isWriting: boolean
+  isAbandoned: boolean // nobody waits for its outcome
+}
 
 export class Ingest {
   readonly source: Source
-  readonly arena = new FrameArena() // of the frames that batches come in: the listeners fill it
+  readonly arena: FrameArena // of the frames that batches come in: the listeners fill it
   readonly cache: LogCache
   readonly deadlines: Deadlines
   readonly #parts: IngestParts
@@ -70,10 +77,11 @@ export class Ingest {
   #lost = false // another writer holds a key of the source: nothing of it may be committed any more
 
   constructor(parts: IngestParts) {
-    const { nodeId, nodeEpoch, runtime, settings } = parts
+    const { nodeId, nodeEpoch, memory, runtime, settings } = parts
     this.#parts = parts
     this.source = { nodeId, nodeEpoch, nonce: randomHex(runtime.chance, 8), lane: LANE.region }
-    this.cache = new LogCache(this.source, settings.logCacheBytesMax, (bytes) => { this.arena.release(bytes) })
+    this.arena = new FrameArena(memory)
+    this.cache = new LogCache(this.source, settings.logCacheBytesMax)
     this.deadlines = new Deadlines(runtime)
   }
 
@@ -92,7 +100,7 @@ export class Ingest {
     if (this.#stopping || this.#lost) return KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
     if (this.#bytes > 0 && this.#bytes + length > ingestBytesMax) return KAFKA_ERROR.REQUEST_TIMED_OUT
     this.#bytes += length
-    this.arena.retain(batch.bytes) // until the log cache lets go of it; whatever fails is left to the collector
+    retain(batch.bytes) // until the log cache lets go of it, or it fails and no PUT reads it
     const open = (this.#open ??= this.#openChunk())
     open.add(batch)
     if (open.bytes >= chunkBytesMax) this.#sealIfDue()
@@ -108,6 +116,8 @@ export class Ingest {
     this.#sealIfDue()
     while (this.#bytes > 0 && clock.monotonicMs() < endMs) await sleep(timer, STOP_LOOK_MS)
     this.kill()
+    this.cache.clear()
+    this.arena.close()
   }
 
   /** Ends at once, as a crash would. */
@@ -140,7 +150,7 @@ export class Ingest {
     if (!due) return
     this.#dropOpen()
     const chunk = open.seal({ source: this.source, chunkSeq: this.#nextSeq++ }, clusterId)
-    const inFlight: InFlight = { chunk, outcome: 'none' }
+    const inFlight: InFlight = { chunk, outcome: 'none', isWriting: false, isAbandoned: false }
     this.#inFlight.push(inFlight)
     this.#toWrite.push(inFlight)
     this.#writeNext()
@@ -164,6 +174,7 @@ export class Ingest {
     const { store, runtime, settings, log } = this.#parts
     const { chunk } = inFlight
     this.#puts += 1
+    inFlight.isWriting = true
     try {
       await writeChunk(store, chunk, runtime, settings.chunkGiveUpMs)
       inFlight.outcome = 'durable'
@@ -174,6 +185,8 @@ export class Ingest {
       if (error.code === 'OBJECT_EXISTS') this.#lost = true
     }
     this.#puts -= 1
+    inFlight.isWriting = false
+    if (inFlight.isAbandoned) releaseAll(chunk.payload)
     if (this.#killed) return
     if (this.#lost) this.#giveUpAll()
     this.#release()
@@ -191,7 +204,6 @@ export class Ingest {
   }
 
   #commit(chunk: SealedChunk): void {
-    this.cache.add(chunk)
     const { partitions } = chunk
     for (let from = 0; from < partitions.length;) {
       const shard = partitions[from]?.shard ?? 0
@@ -200,6 +212,7 @@ export class Ingest {
       this.#commitShard(chunk, shard, partitions.slice(from, to))
       from = to
     }
+    this.cache.add(chunk) // there before the first answer comes, which takes a turn at least
   }
 
   #commitShard(chunk: SealedChunk, shard: number, partitions: readonly PartitionBatches[]): void {
@@ -231,24 +244,37 @@ export class Ingest {
         lost.add(orderKey(entry.batch))
         this.#fail(entry)
       }
+    releaseAll(chunk.payload)
     for (const { chunk: later } of this.#inFlight) this.#leaveOut(later.partitions, lost)
-    if (this.#open === null) return
-    this.#leaveOut(this.#open.partitions(), lost)
-    if (this.#open.dropLeftOut()) this.#dropOpen()
+    const open = this.#open
+    if (open === null) return
+    const dropped = this.#leaveOut(open.partitions(), lost)
+    if (open.dropLeftOut()) this.#dropOpen()
+    releaseAll(dropped)
   }
 
   /** Fails whatever no leader has been told of. */
   #giveUpAll(): void {
-    for (const { chunk } of this.#inFlight.splice(0)) this.#leaveOut(chunk.partitions, null)
+    for (const inFlight of this.#inFlight.splice(0)) {
+      this.#leaveOut(inFlight.chunk.partitions, null)
+      inFlight.isAbandoned = true
+      if (!inFlight.isWriting) releaseAll(inFlight.chunk.payload)
+    }
     this.#toWrite.length = 0
-    if (this.#open !== null) this.#leaveOut(this.#open.partitions(), null)
+    if (this.#open !== null) releaseAll(this.#leaveOut(this.#open.partitions(), null))
     this.#dropOpen()
   }
 
-  /** Fails the batches of these orders, or all. */
-  #leaveOut(partitions: Iterable<PartitionBatches>, lost: ReadonlySet<string> | null): void {
+  /** Fails the batches of these orders, or all, and returns them. */
+  #leaveOut(partitions: Iterable<PartitionBatches>, lost: ReadonlySet<string> | null): Uint8Array[] {
+    const failed: Uint8Array[] = []
     for (const { placed } of partitions)
-      for (const entry of placed) if (!entry.leftOut && (lost?.has(orderKey(entry.batch)) ?? true)) this.#fail(entry)
+      for (const entry of placed) {
+        if (entry.leftOut || lost?.has(orderKey(entry.batch)) === false) continue
+        this.#fail(entry)
+        failed.push(entry.batch.bytes)
+      }
+    return failed
   }
 
   #fail(entry: PlacedBatch): void {

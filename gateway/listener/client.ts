@@ -46,7 +46,7 @@ export class Client {
   }
 
   /** The context of its next request; `order` is its connection. */
-  context(clientId: string | null, order: OrderKeeper): RequestContext {
+  context(clientId: string | null, order: OrderKeeper): Context {
     if (clientId !== this.#clientId) {
       this.#clientId = clientId
       this.claim('client.id', zoneOfClientId(clientId))
@@ -90,7 +90,8 @@ export class Client {
   }
 }
 
-class Context implements RequestContext {
+export class Context implements RequestContext {
+  readonly held: Uint8Array[] = [] // until the answer is sent or dropped
   readonly #client: Client
   readonly #order: OrderKeeper
   readonly clientId: string | null
@@ -117,5 +118,9 @@ class Context implements RequestContext {
 
   holdOrder(): () => void {
     return this.#order.holdOrder()
+  }
+
+  keepUntilSent(buffers: readonly Uint8Array[]): void {
+    for (const buffer of buffers) this.held.push(buffer)
   }
 }

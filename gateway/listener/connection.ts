@@ -6,6 +6,7 @@
  *   (else nothing further is begun), and the same bytes over the whole node (`ConnectionHost`).
  * - Whatever cannot be answered closes the connection with a FIN behind the answers of earlier requests.
  */
+import { release, releaseAll } from '#shared/binary/memory-pool.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Socket, SocketHandlers } from '#shared/runtime/network.ts'
 import type { GatewayServices } from '../api/handler.ts'
@@ -17,6 +18,7 @@ import type { FrameArena } from './frame-arena.ts'
 import { FrameAssembler, type FrameSink } from './frame-assembler.ts'
 import type { LimitedLog } from './limited-log.ts'
 import type { NodeBytes } from './node-bytes.ts'
+import { Output } from './output.ts'
 import type { ListenerMetrics } from '../metrics.ts'
 
 const LENGTH_BYTES = 4
@@ -44,8 +46,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   #waitingHead = 0
   #requests = 0 // in work or waiting
   #requestBytes = 0
-  #output: Uint8Array[] = []
-  #outputBytes = 0
+  readonly #output: Output
   #flushDue = false
   #pumping = false
   #holds = 0 // handlers that have yet to fix the order of their effects
@@ -62,6 +63,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     this.#socket = socket
     this.#client = client
     this.#assembler = new FrameAssembler(host.arena, host.services.settings.socketRequestMaxBytes, this)
+    this.#output = new Output(socket, () => { this.#sent() })
     this.#activeMs = this.#nowMs()
   }
 
@@ -86,20 +88,17 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     else this.#begin(frame)
   }
 
-  drain(): void {
-    this.#activeMs = this.#nowMs()
-    this.#advance()
-  }
+  drain(): void {} // the output is told of each write
 
   closed(error: Error | null): void {
     this.#closed = true
     this.#refused = true
     this.#dropWaiting()
     this.#host.bytes.addPartial(-this.#assembler.heldBytes)
+    this.#assembler.close()
     this.#client.cells('client').received.bytes += this.#unattributedBytes
     this.#unattributedBytes = 0
-    this.#output = []
-    this.#outputBytes = 0
+    this.#output.drop()
     this.#client.leave()
     if (error !== null) {
       this.#host.services.log.debug('connection lost', { connectionId: this.#client.connectionId, error: error.message })
@@ -144,13 +143,13 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
       return
     }
     if (nowMs - this.#activeMs < idleMs) return
-    if (this.#socket.bufferedBytes > 0) this.#socket.destroy() // a FIN would wait behind what is never read
+    if (this.#output.bytes > 0) this.#socket.destroy() // a FIN would wait behind what is never read
     else if (this.#answers.length === 0) this.finish()
   }
 
   #mayBegin(frame: Buffer): boolean {
     const { settings } = this.#host.services
-    if (this.#outputBytes + this.#socket.bufferedBytes > settings.connectionAnswerBytesMax) return false
+    if (this.#output.bytes > settings.connectionAnswerBytesMax) return false
     if (this.#holds > 0) return false
     if (this.#answers.length === 0) return true
     return this.#answers.allPipelined && this.#host.table.byKey[peekApiKey(frame)]?.pipelined === true
@@ -161,7 +160,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     try {
       parsed = parseRequest(frame, this.#host.table, this.#host.services.settings.requestPartitionsMax)
     } catch (error) {
-      this.#release(frame.length)
+      this.#release(frame)
       if (!(error instanceof ZonewiseError)) throw error
       this.#refuse(error.message, error.context)
       return
@@ -175,7 +174,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     const metrics = this.#host.metrics.ofApi(api.name)
     metrics.requests.add(1)
     const answer: Answer = {
-      frame, pipelined, outCell: sent, startedMs: this.#nowMs(), metrics, ready: false, chunks: null, failed: false
+      frame, held: context.held, pipelined, outCell: sent, startedMs: this.#nowMs(), metrics, ready: false, chunks: null, failed: false
     }
     this.#answers.push(answer)
     try {
@@ -215,21 +214,19 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     for (let answer = this.#answers.takeReady(); answer !== null; answer = this.#answers.takeReady()) this.#take(answer)
     this.#pump()
     this.#updateReading()
-    if (this.#outputBytes > 0 || (this.#refused && this.#answers.length === 0)) this.#flushSoon()
+    if (this.#output.isReady || (this.#refused && this.#answers.length === 0)) this.#flushSoon()
   }
 
   #take(answer: Answer): void {
-    this.#release(answer.frame.length)
-    if (answer.pipelined) this.#host.arena.release(answer.frame) // a handler that waits no more reads no more
+    this.#release(answer.frame)
     if (answer.failed) this.#muted = true
-    if (answer.chunks === null || this.#muted || this.#closed) return
-    let bytes = 0
-    for (const chunk of answer.chunks) {
-      this.#output.push(chunk)
-      bytes += chunk.length
+    if (answer.chunks === null || this.#muted || this.#closed) {
+      releaseAll(answer.held)
+      return
     }
-    this.#outputBytes += bytes
-    answer.outCell.bytes += bytes
+    const before = this.#output.bytes
+    this.#output.push(answer.chunks, answer.held)
+    answer.outCell.bytes += this.#output.bytes - before
     answer.outCell.requests += 1
   }
 
@@ -255,20 +252,28 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   #flush(): void {
     this.#flushDue = false
     if (this.#closed || this.#endedMs >= 0) return
-    if (this.#outputBytes > 0) {
-      const chunks = this.#output
-      this.#output = []
-      this.#outputBytes = 0
-      this.#activeMs = this.#nowMs()
-      this.#socket.write(chunks)
-    }
+    this.#activeMs = this.#nowMs()
+    this.#output.flush()
     if (this.#refused && this.#answers.length === 0) {
       this.#endedMs = this.#nowMs()
-      this.#socket.end()
+      this.#endIfSent()
       return
     }
     this.#pump()
     this.#updateReading()
+  }
+
+  /** The kernel has taken all that the socket was given. */
+  #sent(): void {
+    if (this.#closed) return
+    this.#activeMs = this.#nowMs()
+    this.#output.flush()
+    if (this.#endedMs >= 0) this.#endIfSent()
+    else this.#advance()
+  }
+
+  #endIfSent(): void {
+    if (this.#output.bytes === 0) this.#socket.end()
   }
 
   #refuse(reason: string, context: Readonly<Record<string, unknown>>): void {
@@ -285,15 +290,16 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   }
 
   #dropWaiting(): void {
-    for (; this.#waitingHead < this.#waiting.length; this.#waitingHead++) this.#release(this.#waiting[this.#waitingHead]!.length)
+    for (; this.#waitingHead < this.#waiting.length; this.#waitingHead++) this.#release(this.#waiting[this.#waitingHead]!)
     this.#waiting = []
     this.#waitingHead = 0
   }
 
-  #release(frameBytes: number): void {
+  #release(frame: Buffer): void {
     this.#requests -= 1
-    this.#requestBytes -= frameBytes
-    this.#host.bytes.release(frameBytes)
+    this.#requestBytes -= frame.length
+    this.#host.bytes.release(frame.length)
+    release(frame) // a handler that waits no more reads no more
   }
 
   #updateReading(): void {

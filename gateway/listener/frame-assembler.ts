@@ -3,6 +3,7 @@
  * What `push` is given is valid during the call only, so each frame is copied out once; a frame that comes in pieces
  * gets room as its bytes arrive, at most four times of what is here: a lying length costs nothing.
  */
+import { release } from '#shared/binary/memory-pool.ts'
 import type { FrameArena } from './frame-arena.ts'
 
 const LENGTH_BYTES = 4
@@ -11,7 +12,7 @@ const GROWTH = 4
 const API_KEY_BYTES = 2 // at the start of a frame; Produce is 0
 
 export type FrameSink = {
-  /** One frame without its length; the sink owns it, and one hold of it where it is lent. */
+  /** One frame without its length, held by the sink. */
   frame(frame: Buffer): void
 }
 
@@ -53,6 +54,13 @@ export class FrameAssembler {
     return !this.#refused
   }
 
+  /** Forgets the frame under way. */
+  close(): void {
+    if (this.#room !== null) release(this.#room)
+    this.#room = null
+    this.#refused = true
+  }
+
   #readLength(bytes: Uint8Array, start: number): number {
     let at = start
     while (at < bytes.length && this.#prefixBytes < LENGTH_BYTES) {
@@ -82,6 +90,7 @@ export class FrameAssembler {
     if (this.#filled + count > this.#room!.length) {
       const grown = this.#roomFor(this.#filled + count, isProduce(this.#room!.subarray(0, this.#filled), 0))
       grown.set(this.#room!.subarray(0, this.#filled))
+      release(this.#room!)
       this.#room = grown
     }
     const room = this.#room!
@@ -98,7 +107,7 @@ export class FrameAssembler {
 
   #roomFor(arrivedBytes: number, lent: boolean): Buffer {
     const bytes = Math.min(this.#length, Math.max(ROOM_BYTES_MIN, GROWTH * arrivedBytes))
-    if (bytes < this.#length) return Buffer.allocUnsafeSlow(bytes)
+    if (bytes < this.#length) return this.#arena.room(bytes)
     return lent ? this.#arena.lend(bytes) : this.#arena.take(bytes)
   }
 }

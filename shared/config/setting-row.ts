@@ -1,7 +1,7 @@
 /** The kinds of settings: each row reads a text (flag, environment) or a JSON value (file) and checks its range. */
 
 export type SettingRow<T> = {
-  readonly kind: 'text' | 'int' | 'bool' | 'choice' | 'duration'
+  readonly kind: 'text' | 'int' | 'bool' | 'choice'
   readonly doc: string
   readonly default: T | undefined // undefined: must be given
   readonly unit: string | null
@@ -21,36 +21,41 @@ function row<T>(
   return Object.freeze({ kind, doc, default: common.default, unit, range, since, deprecated, read })
 }
 
-const BYTES_BY_SUFFIX =
-  new Map([['', 1], ['b', 1], ['kib', 2 ** 10], ['mib', 2 ** 20], ['gib', 2 ** 30], ['tib', 2 ** 40]])
-const MS_BY_SUFFIX = new Map([['', 1], ['ms', 1], ['s', 1_000], ['m', 60_000], ['h', 3_600_000], ['d', 86_400_000]])
-const PLAIN = new Map([['', 1]])
+/** Suffixes of a number with that unit, the greatest first. */
+const SUFFIXES: Readonly<Record<string, readonly (readonly [string, number])[]>> = {
+  bytes: [['TiB', 2 ** 40], ['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10], ['B', 1]],
+  ms: [['d', 86_400_000], ['h', 3_600_000], ['m', 60_000], ['s', 1_000], ['ms', 1]]
+}
 
-/** Reads `12`, `-1` or, with suffixes, `8MiB`; only safe integers. */
-function readWhole(value: unknown, factors: ReadonlyMap<string, number>, min: number, max: number): number | undefined {
+/** How a person writes a value: `8MiB`, `250ms`, `true`, a text as it is; it reads back as the same value. */
+export function settingText(value: unknown, unit: string | null): string {
+  if (typeof value !== 'number') return typeof value === 'string' ? value : JSON.stringify(value)
+  const suffixes = SUFFIXES[unit ?? ''] ?? []
+  const [suffix, factor] = suffixes.find(([, one]) => value !== 0 && value % one === 0) ?? suffixes.at(-1) ?? ['', 1]
+  return `${value / factor}${suffix}`
+}
+
+/** Reads `12`, `-1` or, where the unit has suffixes, `8MiB`; only safe integers. */
+function readWhole(value: unknown, unit: string | null, min: number, max: number): number | undefined {
   if (typeof value !== 'number' && typeof value !== 'string') return undefined
   const found = /^(-?\d+)\s*([a-z]*)$/i.exec(String(value).trim())
-  const factor = found === null ? undefined : factors.get(found[2]!.toLowerCase())
-  if (found === null || factor === undefined) return undefined
+  if (found === null) return undefined
+  const suffix = found[2]!.toLowerCase()
+  const factor = suffix === '' ? 1 : SUFFIXES[unit ?? '']?.find(([name]) => name.toLowerCase() === suffix)?.[1]
+  if (factor === undefined) return undefined
   const number = Number(found[1]) * factor
   return Number.isSafeInteger(number) && number >= min && number <= max ? number : undefined
 }
 
-/** A whole number in [min, max]; with `unit: 'bytes'` it may be written `8MiB`. */
+/** A whole number in [min, max]; with a unit of bytes or ms it may be written `8MiB`, `250ms`, `5s`, `2m`, `1h`, `7d`. */
 export function int(
   options: Common<number> & { readonly unit?: string; readonly min: number; readonly max: number }
 ): SettingRow<number> {
   const { unit = null, min, max } = options
-  const factors = unit === 'bytes' ? BYTES_BY_SUFFIX : unit === 'ms' ? MS_BY_SUFFIX : PLAIN
-  const range = `a whole number from ${min} to ${max}${unit === null ? '' : ` ${unit}`}`
-  return row('int', options, unit, range, (value) => readWhole(value, factors, min, max))
-}
-
-/** A length of time, held in ms; may be written `250ms`, `5s`, `2m`, `1h`, `7d`. */
-export function duration(options: Common<number> & { readonly min: number; readonly max: number }): SettingRow<number> {
-  const { min, max } = options
-  const range = `a duration from ${min} to ${max} ms (suffixes ms, s, m, h, d)`
-  return row('duration', options, 'ms', range, (value) => readWhole(value, MS_BY_SUFFIX, min, max))
+  const range = unit !== null && unit in SUFFIXES
+    ? `${settingText(min, unit)} to ${settingText(max, unit)}`
+    : `a whole number from ${min} to ${max}${unit === null ? '' : ` ${unit}`}`
+  return row('int', options, unit, range, (value) => readWhole(value, unit, min, max))
 }
 
 /** A text of at most `lengthMax` characters, not empty. */

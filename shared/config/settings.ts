@@ -6,7 +6,7 @@
 import { ZonewiseError } from '../errors/zonewise-error.ts'
 import type { SettingRow } from './setting-row.ts'
 
-export { bool, choice, duration, int, text, type SettingRow } from './setting-row.ts'
+export { bool, choice, int, settingText, text, type SettingRow } from './setting-row.ts'
 
 export type SettingSources = {
   readonly flags: ReadonlyMap<string, string> // by name without dashes in front: 'wal-linger-ms'; '': no value given

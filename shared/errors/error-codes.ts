@@ -23,7 +23,7 @@ export const ERROR_CODES = {
   RPC_TIMED_OUT: { retriable: true, kafkaCode: 7, todo: 'A peer node did not answer in time.' },
   STOPPING: { retriable: true, kafkaCode: 6, todo: 'The node is stopping: ask another one.' },
   SETTING_INVALID: { retriable: false, kafkaCode: 42, todo: 'Correct the named setting; see docs/config.md.' },
-  DATA_FOLDER_LOCKED: { retriable: false, kafkaCode: 56, todo: 'Another process uses the data folder: stop it, or give another --data.' },
+  DATA_FOLDER_LOCKED: { retriable: false, kafkaCode: 56, todo: 'Stop that process, or give another --data.' },
   DATA_FOLDER_UNUSABLE: { retriable: false, kafkaCode: 56, todo: 'Make the data folder writable, or give another --data.' },
   FORMAT_TOO_NEW: { retriable: false, kafkaCode: 56, todo: 'Start a version of Zonewise that knows this format.' },
   CLUSTER_MISMATCH: { retriable: false, kafkaCode: 56, todo: 'Store and journal belong to different clusters: point both at the same one.' },
@@ -36,7 +36,10 @@ export const ERROR_CODES = {
   CLIENT_FAILED: { retriable: true, kafkaCode: -1, todo: 'Check that the cluster runs, and the address given with --bootstrap-server or --http.' },
   TOPIC_EXISTS: { retriable: false, kafkaCode: 36, todo: 'Choose another name, or delete the topic first.' },
   TOPIC_MISSING: { retriable: false, kafkaCode: 3, todo: 'See zonewise topic list.' },
-  LINE_WITHOUT_KEY: { retriable: false, kafkaCode: 42, todo: 'Correct the line; the lines before it were sent.' }
+  LINE_WITHOUT_KEY: { retriable: false, kafkaCode: 42, todo: 'Correct the line; the lines before it were sent.' },
+  LINE_TOO_LONG: { retriable: false, kafkaCode: 10, todo: 'Split the line, or send it with a client of your own; the lines before it were sent.' },
+  ARGUMENT_INVALID: { retriable: false, kafkaCode: 42, todo: 'Correct the command line; zonewise COMMAND --help shows its flags.' },
+  REQUEST_REFUSED: { retriable: false, kafkaCode: -1, todo: 'Correct what the reason names: the same request will be refused again.' }
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof ERROR_CODES

@@ -3,7 +3,7 @@
  * bytes. `plan` is a long poll: it answers when `minBytes` are there (over its partitions), when one has an error, or
  * after `waitMs` (0: at once).
  */
-import { array, field, float64, int16, int32, int8, message, struct, uint16, uint32, uuid, type Infer } from '../binary/message.ts'
+import { array, bool, field, float64, int16, int32, int8, message, struct, uint16, uint32, uuid, type Infer } from '../binary/message.ts'
 import type { RpcCall } from './call.ts'
 import { sourceFields } from './commit.ts'
 
@@ -26,17 +26,25 @@ export const planResponse = message('PlanResponse', versions, {
     // One run is contiguous bytes of one chunk: whole batches with offsets [baseOffset, endOffset), dense.
     runs: field(array(struct({
       source: field(struct(sourceFields)), chunkSeq: field(float64), position: field(uint32), length: field(uint32),
-      baseOffset: field(float64), endOffset: field(float64)
-    })))
+      baseOffset: field(float64), endOffset: field(float64),
+      lengthBefore: field(uint32), // about what lies before the offset that was asked for
+      chunksBehind: field(uint32) // newer chunks that the shard has: tells the tail from what is read again
+    }))),
+    isCut: field(bool) // a bound of the reader, not `maxBytes`, left out runs that are there: waiting would bring no more
   })))
 })
 
 export const readRequest = message('ReadRequest', versions, {
   source: field(struct(sourceFields)), chunkSeq: field(float64),
+  chunksBehind: field(uint32), // of the plan; the least where there are several runs
+  isAhead: field(bool), // nobody waits for the bytes yet: they are read into the cache if there is room, and not answered
   ranges: field(array(struct({ start: field(uint32), end: field(uint32) }))) // [start, end) in the chunk, ascending
 })
-/** Payload: one buffer a range, owned by the zone's cache: the only change allowed is the header patch (base offset, leader epoch). */
-export const readResponse = message('ReadResponse', versions, { errorCode: field(int16) })
+/**
+ * An error code a range (none for `isAhead`). Payload: one buffer for each range without error, held once for the
+ * caller: owned by the zone's cache, the only change allowed is the header patch (base offset, leader epoch).
+ */
+export const readResponse = message('ReadResponse', versions, { errorCodes: field(array(int16)) })
 
 export const offsetsRequest = message('OffsetsRequest', versions, {
   shard: field(uint16), isolationLevel: field(int8),

@@ -9,8 +9,11 @@ export type FolderEntry = { readonly name: string; readonly folder: boolean }
 
 export type OpenFile = {
   readonly path: string
-  /** Bytes [position, position + length), fewer where the file ends. The caller owns the result. */
-  read(position: number, length: number): Promise<Uint8Array>
+  /**
+   * Bytes [position, position + length), fewer where the file ends. The caller owns the result; with `into`, which has
+   * room for all, it is a view of that.
+   */
+  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>
   /** Writes all of `chunks`, by reference, back to back from `position`. */
   write(position: number, chunks: readonly Uint8Array[]): Promise<void>
   /** Makes content and size durable (fdatasync). */

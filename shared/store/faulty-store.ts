@@ -2,9 +2,10 @@
  * A store with faults, for simulation: delays, errors before the call (nothing happened) and after it (the reply is
  * lost). Driven by a Chance and a Timer, so that the same seed gives the same faults.
  */
+import { release, type MemoryPool } from '../binary/memory-pool.ts'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
 import { type Chance, sleep, type Timer } from '../runtime/runtime.ts'
-import type { ObjectInfo, ObjectStore } from './object-store.ts'
+import type { ByteRange, ObjectInfo, ObjectStore } from './object-store.ts'
 
 export type StoreFaults = {
   delayMsMin: number
@@ -38,8 +39,8 @@ export class FaultyStore implements ObjectStore {
     return this.#call('put', key, () => this.#inner.put(key, chunks))
   }
 
-  get(key: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array> {
-    return this.#call('get', key, () => this.#inner.get(key, range))
+  get(key: string, range?: ByteRange, memory?: MemoryPool): Promise<Uint8Array> {
+    return this.#call('get', key, () => this.#inner.get(key, range, memory), release)
   }
 
   head(key: string): Promise<ObjectInfo | null> {
@@ -63,15 +64,15 @@ export class FaultyStore implements ObjectStore {
   }
 
   /** Half of the delay comes before the effect, half after: a crash may fall on either side. */
-  async #call<T>(call: string, key: string, run: () => Promise<T>): Promise<T> {
+  async #call<T>(call: string, key: string, run: () => Promise<T>, lose: (result: T) => void = () => {}): Promise<T> {
     await this.#delay()
     if (this.#happens(this.faults.errorBeforePerMille))
       throw new ZonewiseError('STORE_UNAVAILABLE', 'injected error before the call', { call, key })
     const result = await run()
     await this.#delay()
-    if (this.#happens(this.faults.errorAfterPerMille))
-      throw new ZonewiseError('STORE_UNAVAILABLE', 'injected loss of the reply', { call, key })
-    return result
+    if (!this.#happens(this.faults.errorAfterPerMille)) return result
+    lose(result)
+    throw new ZonewiseError('STORE_UNAVAILABLE', 'injected loss of the reply', { call, key })
   }
 
   async #delay(): Promise<void> {

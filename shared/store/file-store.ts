@@ -4,12 +4,13 @@
  * resolves when the name is durable too. A file system cannot hold both `a` and `a/b`: the second is STORE_REFUSED.
  */
 import assert from 'node:assert/strict'
+import { release, type MemoryPool } from '../binary/memory-pool.ts'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
-import type { Files } from '../runtime/files.ts'
+import type { Files, OpenFile } from '../runtime/files.ts'
 import { FolderSyncer } from './folder-syncer.ts'
 import { HandleCache } from './handle-cache.ts'
 import { checkKey, checkPrefix, isKey, LIST_MAX } from './key.ts'
-import type { ObjectInfo, ObjectStore } from './object-store.ts'
+import type { ByteRange, ObjectInfo, ObjectStore } from './object-store.ts'
 
 const TEMPORARY = '.tmp'
 const STATS_IN_FLIGHT = 32
@@ -74,14 +75,13 @@ class FileStore implements ObjectStore {
     await this.#folders.sync(folder)
   }
 
-  async get(key: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array> {
+  async get(key: string, range?: ByteRange, memory?: MemoryPool): Promise<Uint8Array> {
     checkKey(key)
     const { path } = this.#place(key)
+    assert(range === undefined || (range.start >= 0 && range.end >= range.start))
     const bytes = await this.#handles.use(path, (file, size) => {
-      if (range === undefined) return file.read(0, size)
-      assert(range.start >= 0 && range.end >= range.start)
-      const start = Math.min(range.start, size)
-      return file.read(start, Math.min(range.end, size) - start)
+      const start = Math.min(range?.start ?? 0, size)
+      return readInto(file, start, Math.min(range?.end ?? size, size) - start, memory)
     })
     if (bytes === null) throw new ZonewiseError('OBJECT_MISSING', 'no such object', { key })
     return bytes
@@ -161,5 +161,16 @@ class FileStore implements ObjectStore {
         await this.#walk(name, prefix, after, max, keys)
       }
     }
+  }
+}
+
+async function readInto(file: OpenFile, position: number, length: number, memory?: MemoryPool): Promise<Uint8Array> {
+  if (memory === undefined) return file.read(position, length)
+  const block = memory.take(length)
+  try {
+    return await file.read(position, length, block)
+  } catch (cause) {
+    release(block)
+    throw cause
   }
 }

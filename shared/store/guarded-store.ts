@@ -2,9 +2,10 @@
  * Refuses to fill the disk: creating an object is STORE_FULL where less than `freeBytesMin` would be left, so that
  * journal and snapshots, which are what frees space, still have room.
  */
+import type { MemoryPool } from '../binary/memory-pool.ts'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
 import type { Clock } from '../runtime/runtime.ts'
-import type { ObjectInfo, ObjectStore } from './object-store.ts'
+import type { ByteRange, ObjectInfo, ObjectStore } from './object-store.ts'
 
 const ASK_AGAIN_MS = 1_000
 
@@ -43,8 +44,8 @@ export class GuardedStore implements ObjectStore {
     return this.#inner.put(key, chunks)
   }
 
-  get(key: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array> {
-    return this.#inner.get(key, range)
+  get(key: string, range?: ByteRange, memory?: MemoryPool): Promise<Uint8Array> {
+    return this.#inner.get(key, range, memory)
   }
 
   head(key: string): Promise<ObjectInfo | null> {

@@ -1,7 +1,8 @@
 /** Counts bytes and requests of a store in the ledger; everything else passes through. */
+import type { MemoryPool } from '../binary/memory-pool.ts'
 import type { Ledger, LedgerCell, Place } from '../ledger/ledger.ts'
 import type { Clock } from '../runtime/runtime.ts'
-import type { ObjectInfo, ObjectStore } from './object-store.ts'
+import type { ByteRange, ObjectInfo, ObjectStore } from './object-store.ts'
 
 export type MeasuredStoreOptions = {
   readonly ledger: Ledger
@@ -40,10 +41,10 @@ export class MeasuredStore implements ObjectStore {
     return this.#put(key, chunks, () => this.#inner.put(key, chunks))
   }
 
-  async get(key: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array> {
+  async get(key: string, range?: ByteRange, memory?: MemoryPool): Promise<Uint8Array> {
     const cell = isChunk(key) ? this.#chunkGet : this.#otherGet
     cell.requests += 1
-    const bytes = await this.#inner.get(key, range)
+    const bytes = await this.#inner.get(key, range, memory)
     cell.bytes += bytes.byteLength
     return bytes
   }

@@ -1,9 +1,10 @@
 /** Object store in memory, for tests and simulation: what resolved is there for ever. */
 import assert from 'node:assert/strict'
+import type { MemoryPool } from '../binary/memory-pool.ts'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
 import type { Clock } from '../runtime/runtime.ts'
 import { checkKey, checkPrefix, LIST_MAX } from './key.ts'
-import type { ObjectInfo, ObjectStore } from './object-store.ts'
+import type { ByteRange, ObjectInfo, ObjectStore } from './object-store.ts'
 
 type Held = { readonly bytes: Uint8Array; readonly modifiedMs: number }
 
@@ -27,13 +28,16 @@ export class MemoryStore implements ObjectStore {
     this.#set(key, chunks)
   }
 
-  async get(key: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array> {
+  async get(key: string, range?: ByteRange, memory?: MemoryPool): Promise<Uint8Array> {
     checkKey(key)
     const held = this.#objects.get(key)
     if (held === undefined) throw new ZonewiseError('OBJECT_MISSING', 'no such object', { key })
-    if (range === undefined) return held.bytes.slice()
-    assert(range.start >= 0 && range.end >= range.start)
-    return held.bytes.slice(range.start, range.end)
+    assert(range === undefined || (range.start >= 0 && range.end >= range.start))
+    const found = held.bytes.subarray(range?.start, range?.end)
+    if (memory === undefined) return found.slice()
+    const copy = memory.take(found.byteLength)
+    copy.set(found)
+    return copy
   }
 
   async head(key: string): Promise<ObjectInfo | null> {

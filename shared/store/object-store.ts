@@ -3,6 +3,10 @@
  * Keys: `/`-separated, characters [A-Za-z0-9._=-], no empty or dot part. Values are opaque bytes.
  * @throws ZonewiseError from every call: STORE_UNAVAILABLE (outcome unknown), STORE_REFUSED, STORE_FULL.
  */
+import type { MemoryPool } from '../binary/memory-pool.ts'
+
+/** [start, end) */
+export type ByteRange = { readonly start: number; readonly end: number }
 export type ObjectInfo = { readonly key: string; readonly bytes: number; readonly modifiedMs: number }
 
 export type ObjectStore = {
@@ -15,9 +19,9 @@ export type ObjectStore = {
   put(key: string, chunks: readonly Uint8Array[]): Promise<void>
   /**
    * Bytes [start, end) of the object, `end` exclusive and cut at its size; the whole object without a range.
-   * The caller owns the result. @throws ZonewiseError OBJECT_MISSING
+   * The caller owns the result; with `memory` it lies in a block of it, held. @throws ZonewiseError OBJECT_MISSING
    */
-  get(key: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array>
+  get(key: string, range?: ByteRange, memory?: MemoryPool): Promise<Uint8Array>
   /** @returns null when there is none. */
   head(key: string): Promise<ObjectInfo | null>
   /** Keys that start with `prefix`, above `after` (exclusive), in ascending byte order, at most `max`. */

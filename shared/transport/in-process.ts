@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { decodeMessage, encodeMessage, type Message } from '#shared/binary/message.ts'
+import { releaseAll, retainAll } from '#shared/binary/memory-pool.ts'
 import { Reader } from '#shared/binary/reader.ts'
 import { Writer } from '#shared/binary/writer.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
@@ -185,7 +186,10 @@ class Flight implements CallContext {
       this.#stopListening = () => signal.removeEventListener('abort', onAbort)
     }
     const fault = network.fault?.(this.fromNode, this.#to.nodeId, this.#call) ?? null
-    if (fault?.dropRequest !== true) this.#travel(fault, () => this.#deliver(fault))
+    if (fault?.dropRequest !== true) {
+      retainAll(this.payload) // until it is handled: the caller may give up before
+      this.#travel(fault, () => { void this.#deliver(fault) })
+    }
     return this.#outcome.promise
   }
 
@@ -198,7 +202,17 @@ class Flight implements CallContext {
     else queueMicrotask(arrive)
   }
 
-  #deliver(fault: Fault | null): void {
+  async #deliver(fault: Fault | null): Promise<void> {
+    try {
+      await this.#handle(fault)
+    } catch (error) {
+      this.#from.network.bug(error)
+    } finally {
+      releaseAll(this.payload)
+    }
+  }
+
+  async #handle(fault: Fault | null): Promise<void> {
     if (this.#settled) {
       // What was sent arrives on a network even if nobody waits any more, before the word that nobody does.
       if (fault === null || !this.#to.isAttached) return
@@ -209,8 +223,7 @@ class Flight implements CallContext {
       this.#answer(failure(unavailable('node does not serve the call', this.#to.nodeId, this.#call.name)), fault)
       return
     }
-    this.#run(handler).then((answer) => this.#answer(answer, fault))
-      .catch((error: unknown) => { this.#from.network.bug(error) })
+    this.#answer(await this.#run(handler), fault)
   }
 
   async #run(handler: AnyHandler): Promise<Answer> {
@@ -227,16 +240,16 @@ class Flight implements CallContext {
   }
 
   #answer(answer: Answer, fault: Fault | null): void {
-    if (this.#settled) return
+    if (this.#settled) return releaseAll(answer.payload) // nobody waits any more
     this.#to.count(this.fromZone, this.#call.cause, answer.header.byteLength, 0)
     if (answer.payload.length > 0) this.#to.count(this.fromZone, payloadCause(this.#call), bytesOf(answer.payload), 0)
-    if (fault?.dropReply === true) return
+    if (fault?.dropReply === true) return releaseAll(answer.payload)
     if (fault !== null && fault.delayMs > 0) this.#travel(fault, () => this.#arrive(answer))
     else this.#arrive(answer)
   }
 
   #arrive(answer: Answer): void {
-    if (this.#settled) return
+    if (this.#settled) return releaseAll(answer.payload)
     this.#settle()
     if (answer.failed) this.#outcome.reject(decodeError(answer.header))
     else this.#outcome.resolve({ response: decode(this.#call.response, answer.header), payload: answer.payload })

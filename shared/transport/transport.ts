@@ -7,9 +7,10 @@ import type { RpcCall } from '#shared/rpc/call.ts'
 export type CallOptions = {
   readonly deadlineMs: number // how long the caller waits, from now
   readonly signal?: AbortSignal
-  readonly payload?: readonly Uint8Array[]
+  readonly payload?: readonly Uint8Array[] // lent until the call settles; the carrier holds what it needs longer
 }
 
+/** `payload` is held, for the caller; where nobody takes the reply any more, the carrier releases it. */
 export type CallReply<Response> = { readonly response: Response; readonly payload: readonly Uint8Array[] }
 
 export type CallContext = {
@@ -17,9 +18,10 @@ export type CallContext = {
   readonly fromZone: string
   /** Aborted when the caller gave up, or its node is gone. */
   readonly signal: AbortSignal
-  readonly payload: readonly Uint8Array[]
+  readonly payload: readonly Uint8Array[] // lent until the handler has answered
 }
 
+/** A reply's payload is held, and the hold goes to the carrier. */
 export type Handler<Request, Response> =
   (request: Request, context: CallContext) => Promise<Response | { readonly response: Response; readonly payload: readonly Uint8Array[] }>
 

@@ -10,4 +10,4 @@ if ! command -v kcat >/dev/null || ! /usr/bin/python3 -c 'import kafka' 2>/dev/n
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq kcat python3-kafka >/dev/null
 fi
 (cd "$here" && npm ci --silent --no-audit --no-fund)
-exec "$root/node_modules/.bin/node" "$here/flights.ts"
+exec node "$root/cli/run.mjs" "$here/flights.ts"

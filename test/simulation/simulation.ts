@@ -7,12 +7,12 @@ import { sleep } from '#shared/runtime/runtime.ts'
 import { API } from '#shared/wire/api-registry.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { check } from './check/checker.ts'
-import { History, type FinalLog, type Violation } from './check/history.ts'
+import { History, type Violation } from './check/history.ts'
 import { Caller, type ClientParts } from './client/caller.ts'
-import { ConnectionLost } from './client/connection.ts'
 import { IdempotentProducer } from './client/idempotent-producer.ts'
-import { nameOf, PipelinedProducer, PlainProducer, type Producer } from './client/producer.ts'
-import { askEnd, Asker, Follower, Reader } from './client/reader.ts'
+import { PipelinedProducer, PlainProducer, type Producer } from './client/producer.ts'
+import { readAll } from './client/read-all.ts'
+import { Asker, Reader } from './client/reader.ts'
 import { Trace } from './engine/trace.ts'
 import { VirtualTime } from './engine/virtual-time.ts'
 import { Chaos } from './world/chaos.ts'
@@ -123,27 +123,8 @@ class Simulation {
   }
 
   async #readAll(when: string): Promise<void> {
-    await Promise.all(['a', 'b', 'c'].map(async (zone) => {
-      const caller = new Caller(this.#parts(`${when}-${zone}`, zone))
-      const targets = this.#world.layout.topics.flatMap(({ name: topic, partitionCount }) =>
-        Array.from({ length: partitionCount }, (_, partition) => ({ topic, partition })))
-      const logs = new Map<string, FinalLog['records'][number][]>(targets.map((target) => [nameOf(target), []]))
-      const follower = new Follower(caller, (target, offset, record) => { logs.get(nameOf(target))!.push({ offset, record }) })
-      for (const target of targets) {
-        const end = await caller.until(() => askEnd(caller, target)) ?? 0
-        while (follower.offset(target) < end) await this.#fetch(follower)
-      }
-      for (const [partition, records] of logs) this.#history.finals.push({ reader: `${when}-${zone}`, partition, records })
-    }))
-  }
-
-  async #fetch(follower: Follower): Promise<void> {
-    try {
-      if (!await follower.fetch()) await follower.caller.pause(100)
-    } catch (error) {
-      if (!(error instanceof ConnectionLost)) throw error
-      await follower.caller.pause(100)
-    }
+    const found = await Promise.all(['a', 'b', 'c'].map((zone) => readAll(new Caller(this.#parts(`${when}-${zone}`, zone)))))
+    this.#history.finals.push(...found.flat())
   }
 
   #parts(name: string, zone: string): ClientParts {

@@ -2,6 +2,7 @@
  * A broker for tests of the gateway: it leads every shard, gives out offsets, plans and reads, all in memory and at once.
  * `decide` and `canRead` are the places where a test makes it fail.
  */
+import type { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { chunkKey, type Source } from '#shared/object/chunk-ref.ts'
 import { AnswersWriter, forEachRow } from '#shared/rpc/commit-rows.ts'
 import { CHUNK_STATUS, commitCall, type CommitRequest, type CommitResponse } from '#shared/rpc/commit.ts'
@@ -23,24 +24,28 @@ export class BrokerTwin {
   decide: (request: CommitRequest) => CommitResponse | Promise<CommitResponse> | null = () => null
   canRead: (key: string) => boolean = () => true
   readonly #store: ObjectStore
+  readonly #memory: MemoryPool
   readonly #runtime: Runtime
   readonly #logs = new Map<string, Log>()
   readonly #answers = new Map<string, Uint8Array>()
   readonly #waiters = new Set<() => void>()
 
-  constructor(transport: Transport, store: ObjectStore, runtime: Runtime) {
+  constructor(transport: Transport, store: ObjectStore, memory: MemoryPool, runtime: Runtime) {
     this.#store = store
+    this.#memory = memory
     this.#runtime = runtime
     transport.serve(commitCall, async (request) => {
       this.commits.push(request)
       return await this.decide(request) ?? this.commit(request)
     })
     transport.serve(planCall, (request, { signal }) => this.#plan(request, signal))
-    transport.serve(readCall, async ({ source, chunkSeq, ranges }) => {
+    transport.serve(readCall, async ({ source, chunkSeq, isAhead, ranges }) => {
       const key = chunkKey({ source, chunkSeq })
       this.reads.push(key)
-      if (!this.canRead(key)) return { response: { errorCode: KAFKA_ERROR.KAFKA_STORAGE_ERROR }, payload: [] }
-      return { response: { errorCode: 0 }, payload: await Promise.all(ranges.map((range) => this.#store.get(key, range))) }
+      if (isAhead) return { response: { errorCodes: [] }, payload: [] }
+      if (!this.canRead(key)) return { response: { errorCodes: ranges.map(() => KAFKA_ERROR.KAFKA_STORAGE_ERROR) }, payload: [] }
+      const payload = await Promise.all(ranges.map((range) => this.#store.get(key, range, this.#memory)))
+      return { response: { errorCodes: ranges.map(() => 0) }, payload }
     })
     transport.serve(offsetsCall, (request) => Promise.resolve(this.#offsets(request)))
   }
@@ -70,7 +75,7 @@ export class BrokerTwin {
       const baseOffset = log.nextOffset
       log.nextOffset += recordCount
       writer.add(0, baseOffset, -1, 0)
-      log.runs.push({ source, chunkSeq, position, length, baseOffset, endOffset: log.nextOffset })
+      log.runs.push({ source, chunkSeq, position, length, baseOffset, endOffset: log.nextOffset, lengthBefore: 0, chunksBehind: 0 })
     })
     return writer.finish()
   }
@@ -107,7 +112,7 @@ export class BrokerTwin {
       found.push(run)
       bytes += run.length
     }
-    return { errorCode, highWatermark: nextOffset, lastStableOffset: nextOffset, logStartOffset: 0, runs: found }
+    return { errorCode, highWatermark: nextOffset, lastStableOffset: nextOffset, logStartOffset: 0, runs: found, isCut: false }
   }
 
   #offsets({ partitions }: OffsetsRequest): { partitions: { errorCode: number; offset: number; timestamp: number }[] } {

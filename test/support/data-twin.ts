@@ -3,6 +3,7 @@ import { gatewaySettings, type GatewaySettings } from '#gateway/config.ts'
 import type { GatewayServices } from '#gateway/api/handler.ts'
 import { Fetcher } from '#gateway/fetch/fetcher.ts'
 import { Ingest } from '#gateway/ingest/ingest.ts'
+import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
 import { Ledger } from '#shared/ledger/ledger.ts'
 import { FaultyStore } from '#shared/store/faulty-store.ts'
@@ -18,6 +19,7 @@ export type DataTwin = {
   readonly catalog: CatalogTwin
   readonly log: RecordingLog
   readonly memory: MemoryStore
+  readonly pool: MemoryPool // of payload
   readonly store: FaultyStore // what the gateway writes through
   readonly membership: StaticMembership
   readonly network: InProcessNetwork
@@ -34,12 +36,13 @@ export function dataTwin(given: Partial<GatewaySettings> = {}): DataTwin {
   const network = new InProcessNetwork({ ledger: new Ledger(), timer: runtime.timer })
   const transport = network.attach(node)
   const memory = new MemoryStore(runtime.clock)
+  const pool = new MemoryPool({ freeBytesMax: 2 ** 20, poison: true })
   const store = new FaultyStore(memory, runtime.timer, runtime.chance)
-  const broker = new BrokerTwin(transport, memory, runtime)
-  const ingest = new Ingest({ nodeId: 1, nodeEpoch: 7, clusterId: CLUSTER_ID, store, transport, membership, runtime, log, settings })
+  const broker = new BrokerTwin(transport, memory, pool, runtime)
+  const ingest = new Ingest({ nodeId: 1, nodeEpoch: 7, clusterId: CLUSTER_ID, store, memory: pool, transport, membership, runtime, log, settings })
   const fetcher = new Fetcher({ zone: 'az1', membership, transport, cache: ingest.cache, log, settings })
   return {
     services: { ...services, settings, transport, membership, ingest, fetcher },
-    runtime, catalog, log, memory, store, membership, network, ingest, broker
+    runtime, catalog, log, memory, pool, store, membership, network, ingest, broker
   }
 }

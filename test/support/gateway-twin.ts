@@ -4,6 +4,7 @@ import type { GatewayServices, RequestContext } from '#gateway/api/handler.ts'
 import { ProducerIds } from '#gateway/api/producer-ids.ts'
 import { observedThroughListener } from '#gateway/zone/client-zone.ts'
 import { FrameArena } from '#gateway/listener/frame-arena.ts'
+import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import type { CatalogReader, TopicInfo } from '#shared/cluster/catalog-reader.ts'
 import type { ClusterSnapshot, ListenerInfo, NodeInfo } from '#shared/cluster/membership.ts'
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
@@ -134,7 +135,7 @@ export function gatewayTwin(settings: Partial<GatewaySettings> = {}): Twin {
   const caller = { membership, transport, log, settings: { ...gatewaySettings.defaults(), ...settings } }
   const services = {
     nodeId: 1, nodeEpoch: 7, zone: 'az1', clusterId: CLUSTER_ID, runtime, ledger, metrics: new Metrics(), catalog,
-    producerIds: new ProducerIds(caller), ingest: { arena: new FrameArena() }, ...caller
+    producerIds: new ProducerIds(caller), ingest: { arena: new FrameArena(new MemoryPool({ freeBytesMax: 2 ** 20, poison: true })) }, ...caller
   }
   return { services: services as unknown as GatewayServices, runtime, catalog, transport, membership, log, ledger }
 }
@@ -143,6 +144,6 @@ export function contextOf(given: Partial<RequestContext> = {}): RequestContext {
   const listener = given.listener ?? listenerOf(1, 'az1')
   return {
     connectionId: '1-7-1', listener, zone: listener.zone, zoneEvidence: observedThroughListener(listener.zone), principal: 'anonymous',
-    clientId: 'test', clientHost: '/10.0.0.7', requestId: '1-7-1-1', signal: new AbortController().signal, claimRack() {}, holdOrder: () => () => {}, ...given
+    clientId: 'test', clientHost: '/10.0.0.7', requestId: '1-7-1-1', signal: new AbortController().signal, claimRack() {}, holdOrder: () => () => {}, keepUntilSent() {}, ...given
   }
 }

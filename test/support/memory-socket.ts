@@ -13,14 +13,18 @@ export class MemorySocket implements Socket {
   /** While true, what is written stays in `bufferedBytes`, as for a client that does not read. */
   stuck = false
   handlers: SocketHandlers | null = null
+  readonly #untaken: (() => void)[] = []
 
   constructor(remoteAddress = '10.0.0.7') {
     this.remoteAddress = remoteAddress
   }
 
-  write(chunks: readonly Uint8Array[]): void {
-    this.writes.push(chunks)
+  /** Copies, as the kernel does: what was taken may be written over. */
+  write(chunks: readonly Uint8Array[], taken: () => void = () => {}): void {
+    this.writes.push(chunks.map((chunk) => Buffer.from(chunk)))
+    this.#untaken.push(taken)
     if (this.stuck) for (const chunk of chunks) this.bufferedBytes += chunk.length
+    else queueMicrotask(() => { this.#takeAll() })
   }
 
   pause(): void { this.paused = true }
@@ -47,6 +51,7 @@ export class MemorySocket implements Socket {
   unstick(): void {
     this.stuck = false
     this.bufferedBytes = 0
+    this.#takeAll()
     this.handlers?.drain()
   }
 
@@ -63,7 +68,12 @@ export class MemorySocket implements Socket {
   #close(error: Error | null = null): void {
     const { handlers } = this
     this.handlers = null
+    queueMicrotask(() => { this.#takeAll() })
     handlers?.closed(error)
+  }
+
+  #takeAll(): void {
+    for (const taken of this.#untaken.splice(0)) taken()
   }
 }
 

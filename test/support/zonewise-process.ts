@@ -36,28 +36,48 @@ export async function zonewise(args: readonly string[], input: Uint8Array | stri
   return { code, stdout: Buffer.concat(stdout), stderr }
 }
 
-/** Starts a server with three zones on free ports, its data and endpoints file in `folder`. */
-export async function startServer(folder: string, flags: readonly string[] = []): Promise<Server> {
+/** A server process from its first moment on; it may be killed before it is ready. */
+export type Launched = {
+  readonly child: ChildProcess
+  readonly exited: Promise<number | null>
+  readonly log: () => string
+  /** null: not ready yet. */
+  endpoints(): Endpoints | null
+}
+
+export const FREE_LISTENERS = ['a', 'b', 'c'].map((zone) => `zone=zone-${zone},port=0`)
+
+/** Starts a server with its data in `folder` and waits for nothing. */
+export function launchServer(folder: string, flags: readonly string[] = [], listeners: readonly string[] = FREE_LISTENERS): Launched {
   const file = join(folder, `endpoints-${process.hrtime.bigint()}.json`)
-  const listeners = ['a', 'b', 'c'].flatMap((zone) => ['--listener', `zone=zone-${zone},port=0`])
-  const args = ['start', '--data', join(folder, 'data'), '--http', '127.0.0.1:0', '--endpoints-file', file, ...listeners, ...flags]
-  const child = spawn(process.execPath, [ZONEWISE, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const args = ['start', '--data', join(folder, 'data'), '--endpoints-file', file, ...listeners.flatMap((spec) => ['--listener', spec])]
+  const child = spawn(process.execPath, [ZONEWISE, ...args, '--http', '127.0.0.1:0', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   child.stdout.on('data', (bytes: Buffer) => { output += bytes.toString() })
   child.stderr.on('data', (bytes: Buffer) => { output += bytes.toString() })
   const exited = new Promise<number | null>((resolve) => { child.on('close', resolve) })
+  return {
+    child, exited, log: () => output,
+    endpoints: () => existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) as Endpoints : null
+  }
+}
+
+/** Starts a server with three zones on free ports, its data and endpoints file in `folder`. */
+export async function startServer(folder: string, flags: readonly string[] = []): Promise<Server> {
+  const { child, exited, log, endpoints: look } = launchServer(folder, flags)
   const untilMs = performance.now() + START_MS
-  while (!existsSync(file)) {
+  let endpoints = look()
+  for (; endpoints === null; endpoints = look()) {
     if (child.exitCode !== null || performance.now() > untilMs) {
       child.kill('SIGKILL')
-      throw new Error(`the server did not start:\n${output}`)
+      throw new Error(`the server did not start:\n${log()}`)
     }
     await new Promise((resolve) => { setTimeout(resolve, POLL_MS) })
   }
-  const endpoints = JSON.parse(readFileSync(file, 'utf8')) as Endpoints
+  const { listeners } = endpoints
   return {
-    child, endpoints, log: () => output,
-    bootstrap: (zone) => `${endpoints.listeners[zone]!.host}:${endpoints.listeners[zone]!.port}`,
+    child, endpoints, log,
+    bootstrap: (zone) => `${listeners[zone]!.host}:${listeners[zone]!.port}`,
     end: (signal = 'SIGTERM') => {
       child.kill(signal)
       return exited

@@ -75,7 +75,7 @@ test('file-store: open files stay within their bound, also under many readers at
       if (file === null) return null
       open += 1
       return {
-        path, read: (position, length) => file.read(position, length), write: (position, chunks) => file.write(position, chunks),
+        path, read: (position, length, into) => file.read(position, length, into), write: (position, chunks) => file.write(position, chunks),
         sync: () => file.sync(), bytes: () => file.bytes(), close: async () => { open -= 1; await file.close() }
       }
     }

@@ -1,10 +1,20 @@
-/** Goal: `zonewise.mjs` runs on an old Node by handing over to the new one, with arguments, streams, signals and codes. */
+/**
+ * Goal: `zonewise.mjs` and `run.mjs` work on an old Node by handing over to the installed one, with arguments, streams,
+ * signals and exit codes, however npm has linked that one. Method: a Node older than 26, if the PATH has one.
+ */
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { temporaryFolder } from '#test/support/temporary-folder.ts'
 
-const ZONEWISE = fileURLToPath(new URL('../../../cli/zonewise.mjs', import.meta.url))
+const CLI = fileURLToPath(new URL('../../../cli', import.meta.url))
+const ZONEWISE = join(CLI, 'zonewise.mjs')
+const RUN = join(CLI, 'run.mjs')
+const CHILD = fileURLToPath(new URL('wait-for-ever.child.ts', import.meta.url))
 
 function oldNode(): string | null {
   for (const path of (process.env['PATH'] ?? '').split(':')) {
@@ -19,17 +29,40 @@ function oldNode(): string | null {
 }
 
 const old = oldNode()
+const skip = old === null ? 'no older Node here' : false
 
-test('launcher: hands arguments and exit codes through an older Node', { skip: old === null ? 'no older Node here' : false }, () => {
+test('launcher: hands arguments and exit codes through an older Node', { skip }, () => {
   const version = spawnSync(old!, [ZONEWISE, '--version'], { encoding: 'utf8' })
   assert.equal(version.status, 0)
   assert.match(version.stdout, /^\d+\.\d+\.\d+/)
   assert.equal(spawnSync(old!, [ZONEWISE, 'nonsense'], { encoding: 'utf8' }).status, 2)
 })
 
-test('launcher: a missing Node 26 is one sentence', { skip: old === null ? 'no older Node here' : false }, () => {
-  const env = { ...process.env, ZONEWISE_NODE_CHOSEN: '1' }
-  const ran = spawnSync(old!, [ZONEWISE, '--version'], { encoding: 'utf8', env })
+test('launcher: a missing Node 26 is one sentence', { skip }, () => {
+  const bare = temporaryFolder()
+  for (const file of ['zonewise.mjs', 'launch.mjs']) cpSync(join(CLI, file), join(bare, file))
+  const ran = spawnSync(old!, [join(bare, 'zonewise.mjs'), '--version'], { encoding: 'utf8' })
   assert.equal(ran.status, 1)
   assert.match(ran.stderr, /^zonewise needs Node 26 or newer, this is v\d+.*\n$/)
 })
+
+test('launcher: what runs on the new Node ends with the process that began it, by a signal or by surprise', { skip }, async () => {
+  for (const [signal, code] of [['SIGTERM', 143], ['SIGKILL', null]] as const) {
+    const launcher = spawn(old!, [RUN, CHILD, 'a', '--b'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [line] = await once(launcher.stdout, 'data') as [Buffer]
+    const [version, pid, ...args] = line.toString().trim().split(' ')
+    assert.match(version!, /^v(2[6-9]|[3-9]\d)\./)
+    assert.deepEqual(args, ['a', '--b'])
+    launcher.kill(signal)
+    assert.deepEqual(await once(launcher, 'exit'), code === null ? [null, signal] : [code, null])
+    while (isAlive(Number(pid))) await new Promise((resolve) => { setTimeout(resolve, 10) })
+  }
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}

@@ -151,6 +151,7 @@ class SimSocket implements Socket {
   handlers: SocketHandlers | null = null
   bufferedBytes = 0
   #paused = false
+  readonly #untaken: (() => void)[] = [] // of writes under way, oldest first
   #held: Flying[] = [] // arrived while this end does not read, or stands still
   #arrivesMs = 0 // of the newest write
   #closed = false
@@ -162,9 +163,11 @@ class SimSocket implements Socket {
     this.remotePort = FIRST_PORT + (connection.id % 20_000)
   }
 
-  write(chunks: readonly Uint8Array[]): void {
-    const { open } = this.#connection
-    if (!open || !this.host.alive) return
+  write(chunks: readonly Uint8Array[], taken: () => void = () => {}): void {
+    const { open, network } = this.#connection
+    if (!this.host.alive) return
+    if (!open) return network.time.soon(taken)
+    this.#untaken.push(taken)
     let bytes = 0
     for (const chunk of chunks) bytes += chunk.byteLength
     this.bufferedBytes += bytes
@@ -208,7 +211,9 @@ class SimSocket implements Socket {
     this.#closed = true
     const { handlers } = this
     this.handlers = null
-    if (this.host.alive) handlers?.closed(error)
+    if (!this.host.alive) return
+    for (const taken of this.#untaken.splice(0)) taken()
+    handlers?.closed(error)
   }
 
   #deliver({ chunks, bytes }: Flying): void {
@@ -228,6 +233,7 @@ class SimSocket implements Socket {
 
   sent(bytes: number): void {
     this.bufferedBytes -= bytes
+    if (this.host.alive) this.#untaken.shift()?.()
     if (this.bufferedBytes === 0 && this.#connection.open && this.host.alive) this.handlers?.drain()
   }
 

@@ -2,12 +2,13 @@
  * One life of a node: everything outside reaches it through here, and nothing does once it is dead. What it had asked
  * for may still happen in store and journal (it was on its way), but nobody hears of it.
  */
+import type { MemoryPool } from '#shared/binary/memory-pool.ts'
 import type { Journal, ShardJournal } from '#shared/journal/journal.ts'
 import { MemoryJournal, type MemoryJournalMedium } from '#shared/journal/memory-journal.ts'
 import type { Rng } from '#shared/runtime/rng.ts'
 import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
 import { FaultyStore } from '#shared/store/faulty-store.ts'
-import type { ObjectStore } from '#shared/store/object-store.ts'
+import type { ByteRange, ObjectStore } from '#shared/store/object-store.ts'
 import type { Trace } from '../engine/trace.ts'
 import type { VirtualTime } from '../engine/virtual-time.ts'
 
@@ -103,8 +104,8 @@ export class LifeStore implements ObjectStore {
     return this.#life.call(`put ${key}`, () => this.faulty.put(key, chunks))
   }
 
-  get(key: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array> {
-    return this.#life.call(`get ${key}`, () => this.faulty.get(key, range))
+  get(key: string, range?: ByteRange, memory?: MemoryPool): Promise<Uint8Array> {
+    return this.#life.call(`get ${key}`, () => this.faulty.get(key, range, memory))
   }
 
   head(key: string): ReturnType<ObjectStore['head']> {

@@ -3,6 +3,7 @@
  * die and come back with a higher epoch; each learns of the others by a membership of its own, at a time of its own.
  */
 import { ZonewiseNode } from '#cli/node/node.ts'
+import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { agreeOnClusterId } from '#shared/cluster/cluster-id.ts'
 import { CATALOG_SHARD, type ClusterSnapshot, type ListenerInfo, type NodeInfo } from '#shared/cluster/membership.ts'
 import { nextNodeEpoch } from '#shared/cluster/node-epoch.ts'
@@ -42,6 +43,7 @@ type Running = { readonly life: Life; readonly node: ZonewiseNode; readonly memb
   readonly store: LifeStore; readonly journal: LifeJournal; readonly info: NodeInfo }
 
 const PORT = 9_092
+const FREE_MEMORY_BYTES_MAX = 8 * 2 ** 20
 const NEWS_MS_MAX = 100 // how long a change of membership takes to a node, most of the time
 
 export class World {
@@ -198,7 +200,7 @@ export class World {
     const { journal: wrapJournal, store: wrapStore, transport: wrapTransport } = this.#seams
     const transport = this.#hub.attach({ nodeId, zone })
     const node = new ZonewiseNode({
-      info, membership, network: host, ledger: this.#ledger, runtime: life.runtime, log, metrics: new Metrics(),
+      info, membership, memory: new MemoryPool({ freeBytesMax: FREE_MEMORY_BYTES_MAX, poison: true }), network: host, ledger: this.#ledger, runtime: life.runtime, log, metrics: new Metrics(),
       journal: wrapJournal?.(journal, life) ?? journal, store: wrapStore?.(store, life) ?? store,
       transport: wrapTransport?.(transport, life) ?? transport,
       gatewaySettings: layout.gateway, brokerSettings: layout.broker

@@ -74,13 +74,13 @@ for (const seed of seeds(20)) {
       const end = list.at(-1)?.endOffset ?? 0
       for (let offset = 0; offset < end; offset++) {
         const batch = list.find(({ endOffset }) => endOffset > offset)
-        const [run] = runsFrom(index, columns, offset, 1)
+        const [run] = runsFrom(index, columns, offset, { bytesMax: 1, runsMax: 9 })
         assert(batch !== undefined && run !== undefined)
         assert.equal(run.chunk.chunkSeq, batch.chunkSeq)
         assert(run.baseOffset <= batch.baseOffset && batch.endOffset <= run.endOffset)
         assert(run.position <= batch.position && batch.position + batch.length <= run.position + run.length)
       }
-      const all = runsFrom(index, columns, 0, Infinity)
+      const all = runsFrom(index, columns, 0, { bytesMax: Infinity, runsMax: Infinity })
       assert.equal(all.reduce((sum, { length }) => sum + length, 0), list.reduce((sum, { length }) => sum + length, 0))
       for (let time = 0; time <= 1_000; time += 37) {
         const batch = list.find(({ maxTimestamp }) => maxTimestamp >= time)

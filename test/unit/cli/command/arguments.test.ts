@@ -16,15 +16,15 @@ test('arguments: flags, lists and words are told apart', () => {
 })
 
 test('arguments: an unknown flag and a missing value are refused', () => {
-  for (const argv of [['--nope'], ['-x'], ['-max', '1'], ['--max']]) {
-    assert.throws(() => parseArguments(argv, SPECS), { code: 'SETTING_INVALID' }, argv.join(' '))
+  for (const argv of [['--nope'], ['-x'], ['-max', '1'], ['--max'], ['--max', '--quick']]) {
+    assert.throws(() => parseArguments(argv, SPECS), { code: 'ARGUMENT_INVALID' }, argv.join(' '))
   }
 })
 
 test('arguments: a whole number is checked', () => {
   const of = (text: string): number | null => wholeFlag(parseArguments(['--max', text], SPECS), 'max', { min: 0, max: 10 })
   assert.equal(of('10'), 10)
-  for (const text of ['11', '-1', '1.5', '', 'x', '1e1']) assert.throws(() => of(text), { code: 'SETTING_INVALID' }, text)
+  for (const text of ['11', '-1', '1.5', '', 'x', '1e1']) assert.throws(() => of(text), { code: 'ARGUMENT_INVALID' }, text)
   assert.equal(wholeFlag(parseArguments([], SPECS), 'max', { min: 0, max: 10 }), null)
 })
 

@@ -9,7 +9,9 @@ import { dataTwin, type DataTwin } from '#test/support/data-twin.ts'
 import { nodeOf, snapshotOf } from '#test/support/gateway-twin.ts'
 
 const source = { nodeId: 9, nodeEpoch: 3, nonce: '0123456789abcdef', lane: LANE.region }
-const run = (chunkSeq: number, position: number, length: number): Run => ({ source, chunkSeq, position, length, baseOffset: 0, endOffset: 1 })
+const run = (chunkSeq: number, position: number, length: number): Run => ({
+  source, chunkSeq, position, length, baseOffset: 0, endOffset: 1, lengthBefore: 0, chunksBehind: 0
+})
 const never = new AbortController().signal
 
 function setUp(fetchReadsMax = 4): { t: DataTwin; fetcher: Fetcher } {

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Ingest } from '#gateway/ingest/ingest.ts'
 import type { PendingBatch } from '#gateway/ingest/open-chunk.ts'
+import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { Ledger } from '#shared/ledger/ledger.ts'
@@ -42,7 +43,8 @@ function setUp(decide: (request: CommitRequest) => CommitResponse = decideAll())
   const requests: CommitRequest[] = []
   transport.serve(commitCall, (request) => { requests.push(request); return Promise.resolve(decide(request)) })
   const membership = new StaticMembership({ version: 1, clusterId: 'c', shardCount: 4, nodes: [info] })
-  const ingest = new Ingest({ nodeId: 1, nodeEpoch: 4, clusterId: 'c', store: faulty, transport, membership, runtime, log: silentLog, settings })
+  const memory = new MemoryPool({ freeBytesMax: 2 ** 20, poison: true })
+  const ingest = new Ingest({ nodeId: 1, nodeEpoch: 4, clusterId: 'c', store: faulty, memory, transport, membership, runtime, log: silentLog, settings })
   const answers: (Answer | null)[] = []
   const append = (other: Partial<PendingBatch> = {}): number => {
     const at = answers.push(null) - 1

@@ -10,6 +10,7 @@ import { serve, servedTable, type ServedApi } from '#gateway/api/served-table.ts
 import type { GatewaySettings } from '#gateway/config.ts'
 import { Listeners } from '#gateway/listener/listeners.ts'
 import { LISTENER_METRICS } from '#gateway/metrics.ts'
+import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Metrics } from '#shared/metrics/metrics.ts'
 import { API, type Api } from '#shared/wire/api-registry.ts'
@@ -252,15 +253,46 @@ test('connection: incomplete requests beyond the bound of the node end the conne
 })
 
 test('connection: requests of a client that does not read its answers wait', async () => {
-  const { network, port, begun, runtime } = await rig({ connectionAnswerBytesMax: 1_024 })
+  const { network, port, begun, runtime } = await rig({ connectionAnswerBytesMax: 1 })
   const socket = network.dial(port)!
   socket.stuck = true
-  socket.bufferedBytes = 2_000
-  socket.receive(heartbeat(1))
+  socket.receive(Buffer.concat([heartbeat(1), heartbeat(2)]))
+  begun[0]!.answer.resolve(0)
   await runtime.settle()
-  assert.equal(begun.length, 0)
+  assert.equal(socket.writes.length, 1)
+  assert.equal(begun.length, 1, 'the first answer is not read')
   socket.unstick()
-  assert.equal(begun.length, 1)
+  assert.equal(begun.length, 2)
+})
+
+test('connection: memory of an answer is held until the kernel has taken it, and given back when it is dropped', async () => {
+  const { network, port, begun, runtime } = await rig()
+  const memory = new MemoryPool({ freeBytesMax: 0 })
+  const answerWith = (i: number): void => {
+    begun[i]!.context.keepUntilSent([memory.take(1_000)])
+    begun[i]!.answer.resolve(0)
+  }
+  const socket = network.dial(port)!
+  socket.stuck = true
+  socket.receive(heartbeat(1))
+  answerWith(0)
+  await runtime.settle()
+  assert.ok(memory.heldBytes > 0, 'written, and not taken')
+  socket.unstick()
+  assert.equal(memory.heldBytes, 0)
+  socket.stuck = true
+  socket.receive(heartbeat(2))
+  answerWith(1)
+  await runtime.settle()
+  socket.lose()
+  await runtime.settle()
+  assert.equal(memory.heldBytes, 0, 'lost on the way')
+  const other = network.dial(port)!
+  other.receive(heartbeat(3))
+  other.lose()
+  answerWith(2)
+  await runtime.settle()
+  assert.equal(memory.heldBytes, 0, 'answered to nobody')
 })
 
 test('connection: a client that is gone aborts its requests and gives all bytes back', async () => {

@@ -1,11 +1,15 @@
-/**
- * Goal: lent memory is used again when everybody has let go of it, never before, and never if somebody forgot to.
- */
+/** Goal: lent memory is used again when everybody has let go of it, and never before. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FrameArena } from '#gateway/listener/frame-arena.ts'
+import { MemoryPool, release, retain } from '#shared/binary/memory-pool.ts'
 
 const HALF_SLAB = 2 * 2 ** 20
+
+function setUp(): { arena: FrameArena; memory: MemoryPool } {
+  const memory = new MemoryPool({ freeBytesMax: 64 * 2 ** 20 })
+  return { arena: new FrameArena(memory), memory }
+}
 
 /** Whether one of the next slabs that the arena carves is the one of `frame`. */
 function comesBack(arena: FrameArena, frame: Buffer): boolean {
@@ -13,7 +17,7 @@ function comesBack(arena: FrameArena, frame: Buffer): boolean {
 }
 
 test('frame-arena: frames do not overlap, and one too big for a slab has memory of its own', () => {
-  const arena = new FrameArena()
+  const { arena } = setUp()
   const frames = [arena.take(100), arena.take(100), arena.lend(100), arena.lend(100), arena.lend(HALF_SLAB + 1), arena.take(2 ** 20)]
   frames.forEach((frame, i) => { frame.fill(i) })
   frames.forEach((frame, i) => { assert.ok(frame.every((byte) => byte === i)) })
@@ -21,30 +25,31 @@ test('frame-arena: frames do not overlap, and one too big for a slab has memory 
 })
 
 test('frame-arena: a slab is used again once its last hold is released, and not before', () => {
-  const arena = new FrameArena()
+  const { arena } = setUp()
   const [first, second] = [arena.lend(HALF_SLAB), arena.lend(HALF_SLAB)]
   assert.ok(first.buffer === second.buffer)
-  arena.retain(first.subarray(10, 20))
-  arena.release(first)
-  arena.release(second)
+  retain(first.subarray(10, 20))
+  release(first)
+  release(second)
   assert.equal(comesBack(arena, first), false, 'part of it is still held')
-  arena.release(first.subarray(10, 20))
+  release(first.subarray(10, 20))
   assert.equal(comesBack(arena, first), true)
 })
 
 test('frame-arena: a slab that is still carved is not given out anew, though all its frames are released', () => {
-  const arena = new FrameArena()
+  const { arena } = setUp()
   const first = arena.lend(1_000)
-  arena.release(first)
+  release(first)
   const second = arena.lend(1_000)
   assert.ok(second.buffer === first.buffer)
   assert.equal(second.byteOffset, first.byteOffset + 1_000)
 })
 
-test('frame-arena: what was never lent cannot be released', () => {
-  const arena = new FrameArena()
-  const taken = arena.take(10)
-  arena.release(taken)
-  arena.release(new Uint8Array(4))
-  assert.notEqual(arena.take(10).byteOffset, taken.byteOffset)
+test('frame-arena: closed, with all frames released, it holds nothing', () => {
+  const { arena, memory } = setUp()
+  const frames = [arena.lend(1_000), arena.lend(HALF_SLAB + 1), arena.room(5_000)]
+  assert.ok(memory.heldBytes > 0)
+  arena.close()
+  frames.forEach(release)
+  assert.equal(memory.heldBytes, 0)
 })

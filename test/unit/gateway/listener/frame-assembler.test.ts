@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FrameArena } from '#gateway/listener/frame-arena.ts'
+import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { FrameAssembler } from '#gateway/listener/frame-assembler.ts'
 import { Rng } from '#shared/runtime/rng.ts'
 
@@ -16,7 +17,7 @@ function framed(payload: Uint8Array): Buffer {
 
 function assemblerOf(frameBytesMax = 1_000_000): { readonly assembler: FrameAssembler; readonly frames: Buffer[] } {
   const frames: Buffer[] = []
-  const assembler = new FrameAssembler(new FrameArena(), frameBytesMax, { frame: (frame) => { frames.push(frame) } })
+  const assembler = new FrameAssembler(new FrameArena(new MemoryPool({ freeBytesMax: 2 ** 24, poison: true })), frameBytesMax, { frame: (frame) => { frames.push(frame) } })
   return { assembler, frames }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import {
-  bool, choice, defineSettings, deprecatedUses, duration, int, NO_SOURCES, refuseUnknown, text, unknownEnv, type SettingSources
+  bool, choice, defineSettings, deprecatedUses, int, NO_SOURCES, refuseUnknown, settingText, text, unknownEnv, type SettingSources
 } from '#shared/config/settings.ts'
 
 const table = defineSettings('GATEWAY', {
@@ -10,7 +10,7 @@ const table = defineSettings('GATEWAY', {
   groupBytesMax: int({ unit: 'bytes', default: 8 * 2 ** 20, min: 1, max: 2 ** 30, doc: 'Full.' }),
   mode: choice({ choices: ['slow', 'fast'], default: 'fast', doc: 'How.' }),
   loud: bool({ default: false, doc: 'Noise.' }),
-  graceMs: duration({ default: 1_000, min: 0, max: 86_400_000, doc: 'Wait.', deprecated: 'use --wal-linger-ms' }),
+  graceMs: int({ unit: 'ms', default: 1_000, min: 0, max: 86_400_000, doc: 'Wait.', deprecated: 'use --wal-linger-ms' }),
   name: text({ default: 'zw', doc: 'Name.' })
 }, (values) => values.walLingerMs !== 13 || 'walLingerMs must not be 13')
 
@@ -46,7 +46,7 @@ test('settings: values are typed and frozen', () => {
 })
 
 test('settings: a value out of range is refused with its source, itself and the range', () => {
-  assert.match(refused(() => table.load(from({ flags: [['wal-linger-ms', '1001']] }))), /--wal-linger-ms.*1001.*from 0 to 1000 ms/)
+  assert.match(refused(() => table.load(from({ flags: [['wal-linger-ms', '1001']] }))), /--wal-linger-ms.*1001.*0ms to 1s/)
   assert.match(refused(() => table.load(from({ env: { ZONEWISE_GATEWAY_MODE: 'odd' } }))), /ZONEWISE_GATEWAY_MODE.*odd.*slow, fast/)
   assert.match(refused(() => table.load(from({ file: { walLingerMs: '5.5' } }))), /walLingerMs in the config file/)
   assert.match(refused(() => table.load(from({ file: { name: '' } }))), /1 to 4096 characters/)
@@ -73,4 +73,19 @@ test('settings: a variable that only looks like a setting is named', () => {
 test('settings: the use of a deprecated row is named', () => {
   assert.deepEqual(deprecatedUses([table], NO_SOURCES), [])
   assert.deepEqual(deprecatedUses([table], from({ file: { graceMs: 1 } })), ['--grace-ms is deprecated: use --wal-linger-ms'])
+})
+
+test('settings: a value is written as it can be read again', () => {
+  const bytes = int({ unit: 'bytes', min: 0, max: 2 ** 50, doc: '' })
+  const ms = int({ unit: 'ms', min: -1, max: 2 ** 50, doc: '' })
+  for (const [text, value] of [['0B', 0], ['1B', 1], ['1000B', 1_000], ['48MiB', 48 * 2 ** 20], ['3TiB', 3 * 2 ** 40]] as const) {
+    assert.equal(settingText(value, 'bytes'), text)
+    assert.equal(bytes.read(text), value)
+  }
+  for (const [text, value] of [['0ms', 0], ['250ms', 250], ['90s', 90_000], ['2m', 120_000], ['7d', 604_800_000], ['-1ms', -1]] as const) {
+    assert.equal(settingText(value, 'ms'), text)
+    assert.equal(ms.read(text), value)
+  }
+  assert.deepEqual([settingText(5, null), settingText(true, null), settingText('a b', null)], ['5', 'true', 'a b'])
+  assert.equal(int({ min: 0, max: 10, doc: '' }).read('1s'), undefined)
 })

@@ -1,0 +1,80 @@
+/** A real client beside our own: kafkajs, idempotent, one batch at a time, again and again until it is acknowledged. */
+import kafkajs, { type Kafka, type Producer } from 'kafkajs'
+import { quietNegativeTimeouts } from '#cli/command/kafka-client.ts'
+import type { History } from '#test/simulation/check/history.ts'
+import { pause } from './kill-moments.ts'
+
+const RETRIES = 1_000_000
+const RETRY_MS_MAX = 500
+const PAUSE_MS = 20
+
+export type KafkajsParts = { readonly name: string; readonly broker: string; readonly topic: string; readonly partitionCount: number; readonly history: History }
+
+export class KafkajsProducer {
+  readonly #parts: KafkajsParts
+  readonly #kafka: Kafka
+  readonly #counters: number[]
+  #stopping = false
+  done = false
+
+  constructor(parts: KafkajsParts) {
+    this.#parts = parts
+    this.#counters = Array.from({ length: parts.partitionCount }, () => 0)
+    parts.history.producers.set(parts.name, 'idempotent')
+    quietNegativeTimeouts()
+    this.#kafka = new kafkajs.Kafka({
+      clientId: parts.name, brokers: [parts.broker], logLevel: kafkajs.logLevel.NOTHING, requestTimeout: 3_000, connectionTimeout: 1_000,
+      retry: { retries: RETRIES, initialRetryTime: 100, maxRetryTime: RETRY_MS_MAX }
+    })
+  }
+
+  stop(): void {
+    this.#stopping = true
+  }
+
+  async run(): Promise<void> {
+    const producer = this.#kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false })
+    await this.#again('connect', () => producer.connect())
+    for (let n = 0; !this.#stopping; n++) {
+      await this.#send(producer, n % this.#parts.partitionCount)
+      await pause(PAUSE_MS)
+    }
+    this.done = true
+    await producer.disconnect()
+  }
+
+  /** One batch of records that go up by one in each partition. */
+  async #send(producer: Producer, partition: number): Promise<void> {
+    const { name, topic, history } = this.#parts
+    const count = 1 + partition % 3
+    const first = this.#counters[partition]!
+    this.#counters[partition] = first + count
+    const records = Array.from({ length: count }, (_, i) => ({ producer: name, counter: first + i }))
+    const where = `${topic}/${partition}`
+    for (const record of records) history.add({ kind: 'sent', partition: where, record })
+    // The same records again have the same sequence again: kafkajs counts only what was answered.
+    const answer = await this.#again(`${where} from ${first}`, async () => (await producer.send({
+      topic, acks: -1, timeout: 2_000, messages: records.map(({ counter }) => ({ partition, value: `${name}:${counter}:` }))
+    }))[0])
+    const baseOffset = Number(answer?.baseOffset)
+    if (answer !== undefined) records.forEach((record, i) => history.add({ kind: 'acked', partition: where, record, offset: baseOffset + i }))
+  }
+
+  /** What kafkajs calls retriable is tried again; anything else ends this producer. */
+  async #again<T>(what: string, attempt: () => Promise<T>): Promise<T | undefined> {
+    for (;;) {
+      try {
+        return await attempt()
+      } catch (error) {
+        if (!(error instanceof kafkajs.KafkaJSError)) throw error
+        if (!error.retriable) {
+          const { name, history } = this.#parts
+          history.violation('clients get answers they can use', `${name} gave up ${what}: ${error.message}`)
+          this.#stopping = true
+          return undefined
+        }
+        await pause(RETRY_MS_MAX)
+      }
+    }
+  }
+}

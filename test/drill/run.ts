@@ -1,0 +1,34 @@
+/**
+ * `npm run drill -- --kills 100 --seed 7`: kills a server under load again and again and judges what is left. Moments
+ * follow from the seed, what happens in them does not. Exits with 1 if something happened that may never happen.
+ */
+import { loadavg } from 'node:os'
+import { parseArgs } from 'node:util'
+import { temporaryFolder } from '#test/support/temporary-folder.ts'
+import { runKillDrill } from './kill-drill.ts'
+
+const VIOLATIONS_SHOWN = 20
+
+const { values } = parseArgs({ options: {
+  kills: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' }, folder: { type: 'string' }, verbose: { type: 'boolean', default: false }
+} })
+const [kills, seed] = [Number(values.kills), Number(values.seed)]
+if (!Number.isSafeInteger(kills) || kills < 1 || !Number.isSafeInteger(seed)) {
+  process.stderr.write('usage: npm run drill -- [--kills WHOLE_NUMBER] [--seed WHOLE_NUMBER] [--folder KEPT_FOLDER] [--verbose]\n')
+  process.exit(2)
+}
+
+const print = (line: string): void => { process.stdout.write(`${line}\n`) }
+const startedMs = performance.now()
+const folder = values.folder ?? temporaryFolder()
+const report = await runKillDrill({ folder, kills, seed, ...(values.verbose ? { echo: print } : {}) })
+const { readyMs, counts, violations } = report
+const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1)
+print(`seed ${seed}: ${kills} kills in ${seconds} s: ${Object.entries(report.kills).map(([moment, count]) => `${count} ${moment}`).join(', ')}`)
+print(`ready ${readyMs.length} times: median ${Math.round(readyMs[readyMs.length >> 1]!)} ms, worst ${Math.round(readyMs.at(-1)!)} ms; load ${loadavg()[0]!.toFixed(1)}`)
+print(`records: ${counts.sent} sent, ${counts.acked} acked, ${counts.read} read, ${counts.stored} stored`)
+for (const [message, count] of report.warnings) print(`warned ${count} times: ${message}`)
+for (const { rule, what } of violations.slice(0, VIOLATIONS_SHOWN)) print(`VIOLATION ${rule}: ${what}`)
+if (violations.length > VIOLATIONS_SHOWN) print(`and ${violations.length - VIOLATIONS_SHOWN} more`)
+print(violations.length === 0 ? 'no violation' : `${violations.length} violations`)
+process.exit(violations.length === 0 ? 0 : 1)
