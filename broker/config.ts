@@ -18,6 +18,7 @@ export const brokerSettings = defineSettings('BROKER', {
   feedGatherMs: int({ unit: 'ms', default: 3, min: 0, max: SECOND, doc: 'Shortest time between two feeds to one follower; the first after a pause goes at once.' }),
   feedKeepaliveMs: int({ unit: 'ms', default: SECOND, min: 100, max: MINUTE, doc: 'A follower that was fed nothing for so long is told that it still is.' }),
   feedSilenceMs: int({ unit: 'ms', default: 3 * SECOND, min: 100, max: 10 * MINUTE, doc: 'A view whose leader proved nothing for so long reads the journal instead.' }),
+  viewStaleMs: int({ unit: 'ms', default: 10 * SECOND, min: SECOND, max: 10 * MINUTE, doc: 'A view that could not follow for so long answers readers at its tail with a retriable error.' }),
   handOverMs: int({ unit: 'ms', default: 5 * SECOND, min: 100, max: 10 * MINUTE, doc: 'How long the next leader of a shard may take to read it before it is handed over all the same.' }),
   viewIdleMs: int({ unit: 'ms', default: 5 * MINUTE, min: SECOND, max: 24 * 60 * MINUTE, doc: 'A view of a shard that nobody in the zone read for so long stops following.' }),
   // journal and store

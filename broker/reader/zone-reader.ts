@@ -27,6 +27,7 @@ export type ZoneReaderParts = {
     readonly waitersMax: number
     readonly planRunsMax: number
     readonly readAheadBytes: number
+    readonly viewStaleMs: number
   }
 }
 
@@ -53,10 +54,17 @@ export class ZoneReader {
       plans.lookAtAll()
     }
     if (request.waitMs > 0 && !plans.isEnough) {
+      this.#checkAge(view)
       await this.#untilEnough(view, plans, request.waitMs, signal)
       view.touch()
     }
     return plans.response
+  }
+
+  /** News cannot be told from silence where nothing proves that the view follows. @throws ZonewiseError VIEW_STALE */
+  #checkAge({ shard, ageMs }: ShardView): void {
+    const { viewStaleMs } = this.#parts.settings
+    if (ageMs > viewStaleMs) throw new ZonewiseError('VIEW_STALE', 'view of a shard cannot follow', { shard, ageMs, viewStaleMs })
   }
 
   async #untilEnough(view: ShardView, plans: RequestPlans, waitMs: number, signal: AbortSignal): Promise<void> {

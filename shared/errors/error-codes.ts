@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   JOURNAL_FAILED: { retriable: false, kafkaCode: 56, todo: 'An fsync of the journal failed: check the disk, then start again.' },
   JOURNAL_MISSING: { retriable: false, kafkaCode: 56, todo: 'The journal of a shard does not exist or lost entries: restore it; nothing goes on from nothing.' },
   SHARD_QUARANTINED: { retriable: true, kafkaCode: 56, todo: 'The shard found damage and stopped: the log line names what and where.' },
+  VIEW_STALE: { retriable: true, kafkaCode: 6, todo: 'A view of a shard hears neither the leader nor the journal: look at the network and at Redis.' },
   NOT_LEADER: { retriable: true, kafkaCode: 6, todo: 'The shard is led elsewhere: ask again.' },
   OVERLOADED: { retriable: true, kafkaCode: 7, todo: 'A bound was reached: slow down, or raise the named setting.' },
   RPC_UNAVAILABLE: { retriable: true, kafkaCode: 7, todo: 'A peer node did not answer: check that it runs.' },

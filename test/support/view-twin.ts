@@ -16,6 +16,7 @@ export class ViewTwin implements ShardView, ShardViews {
   readonly shard = 0
   readonly state: ShardState = newShardState()
   readonly index: ShardIndex = newShardIndex()
+  ageMs = 0
   readonly #listeners = new Set<(localIds: ReadonlySet<number>) => void>()
   readonly #store: ObjectStore | null
   /** What only a barrier shows. */

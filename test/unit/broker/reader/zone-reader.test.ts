@@ -176,3 +176,14 @@ test('zone-reader: a time whose chunk cannot be read is a retriable error', asyn
   t.store.faults.errorBeforePerMille = 1_000
   assert.deepEqual(await t.offsetOf(50), { errorCode: KAFKA_ERROR.KAFKA_STORAGE_ERROR, offset: -1, timestamp: -1 })
 })
+
+test('zone-reader: a view that nothing proves to be up to date refuses to wait at its tail, and still serves what it has', async () => {
+  const { runtime, view, plan } = setUp()
+  await view.commit([0, batch])
+  view.ageMs = 10_001
+  const behind = plan([0], { waitMs: 1_000 })
+  const tail = plan([10], { waitMs: 1_000 })
+  await runtime.settle()
+  assert.equal(behind.response?.partitions[0]?.runs.length, 1)
+  assert.equal(tail.failed, true)
+})
