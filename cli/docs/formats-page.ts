@@ -16,6 +16,7 @@ const SECTIONS: readonly (readonly [title: string, file: string])[] = [
   ['Snapshots', 'broker/shard/snapshot.ts'],
   ['Snapshots: partitions', 'broker/partition/partitions-snapshot.ts'],
   ['Snapshots: the index', 'broker/shard/index-page.ts'],
+  ['Journals in Redis', 'shared/journal/redis-entry.ts'],
   ['Files of the file journal', 'shared/journal/segment-format.ts']
 ]
 

@@ -1,5 +1,4 @@
 /** One shard of a file journal: its index, its fence, its readers. */
-import assert from 'node:assert/strict'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
 import type { Chance } from '../runtime/runtime.ts'
 import { GroupIndex } from './group-index.ts'
@@ -9,6 +8,7 @@ import {
   tailLost
 } from './journal.ts'
 import type { LogWriter } from './log-writer.ts'
+import { oneAppend } from './one-append.ts'
 import type { FoundGroup, FoundShard } from './recovery.ts'
 import { NONCE_BYTES, runningCrc } from './running-crc.ts'
 import { RECORD, type RecordHeader, SEGMENT } from './segment-format.ts'
@@ -50,19 +50,9 @@ export class FileShard {
   }
 
   handle(): ShardJournal {
-    let appending = false
     return {
       lead: (above, known = POSITION_NONE) => this.#lead(above, known),
-      append: async (epoch, after, body) => {
-        assert(!appending, 'one append of a shard at a time')
-        assert(after.epoch === epoch)
-        appending = true
-        try {
-          return await this.#append(after, body)
-        } finally {
-          appending = false
-        }
-      },
+      append: oneAppend((after, body) => this.#append(after, body)),
       end: async () => {
         this.#assertWorking()
         return this.#index.end

@@ -43,8 +43,8 @@ export type ShardJournal = {
    */
   append(epoch: number, after: Position, body: readonly Uint8Array[]): Promise<AppendOutcome>
   /**
-   * The newest durable group (linearizable); (0,0) and crc 0 when there is none. An end below a position that the caller
-   * held for durable before the call: the journal lost what it acknowledged.
+   * The newest durable group (linearizable); (0,0) and crc 0 when there is none. An end below a position that the
+   * caller held for durable before the call: the journal lost what it acknowledged.
    * @throws ZonewiseError JOURNAL_UNSETTLED, JOURNAL_MISSING (the whole log is gone)
    */
   end(): Promise<JournalEnd>
@@ -55,7 +55,8 @@ export type ShardJournal = {
   read(after: Position, bounds: { readonly groupsMax: number; readonly bytesMax: number }): Promise<JournalGroup[]>
   /**
    * Calls `onGroup` for every group that becomes durable from now on, in order and each once, but maybe later than its
-   * append is answered; returns the way to stop. What was trimmed before it was delivered shows as a gap.
+   * append is answered; some that were durable shortly before may come first. What was trimmed before it was delivered
+   * shows as a gap. Returns the way to stop.
    */
   tail(onGroup: (group: JournalGroup) => void): () => void
   /** Lets go of groups up to `to` inclusive; always leaves the newest. A call with a fenced epoch does nothing. */

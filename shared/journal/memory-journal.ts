@@ -9,6 +9,7 @@ import {
   type AppendOutcome, assertSameCluster, comparePositions, type Journal, type JournalEnd, type JournalGroup, type Position,
   POSITION_NONE, type ShardJournal, tailLost
 } from './journal.ts'
+import { oneAppend } from './one-append.ts'
 import { NONCE_BYTES, runningCrc } from './running-crc.ts'
 
 export type JournalFaults = {
@@ -85,7 +86,6 @@ export class MemoryJournal implements Journal {
   }
 
   #open(number: number, shard: Shard): ShardJournal {
-    let appending = false
     return {
       lead: (above, known = POSITION_NONE) => this.#call(() => {
         if (comparePositions(shard.end.position, known) < 0) throw tailLost(number, shard.end.position, known)
@@ -93,16 +93,7 @@ export class MemoryJournal implements Journal {
         return this.#add(shard, { epoch, seq: 0 }, [this.#chance.bytes(NONCE_BYTES)])
       }),
 
-      append: async (epoch, after, body) => {
-        assert(!appending, 'one append of a shard at a time')
-        assert(after.epoch === epoch)
-        appending = true
-        try {
-          return await this.#call(() => this.#append(shard, after, body))
-        } finally {
-          appending = false
-        }
-      },
+      append: oneAppend((after, body) => this.#call(() => this.#append(shard, after, body))),
 
       end: () => this.#call(() => shard.end),
 

@@ -35,6 +35,8 @@ async function settle<T>(call: () => Promise<T>): Promise<T> {
 const lead = (shard: ShardJournal, above = 0, known = POSITION_NONE): Promise<JournalEnd> => settle(() => shard.lead(above, known))
 const append = (shard: ShardJournal, after: Position, ...body: Uint8Array[]): Promise<AppendOutcome> =>
   settle(() => shard.append(after.epoch, after, body))
+const trim = (shard: ShardJournal, epoch: number, to: Position): Promise<void> => settle(() => shard.trim(epoch, to))
+const shardOf = (journal: Journal, shard: number): Promise<ShardJournal> => settle(() => journal.shard(shard))
 const end = (shard: ShardJournal): Promise<JournalEnd> => settle(() => shard.end())
 const read = (shard: ShardJournal, after: Position, bounds = WIDE): Promise<JournalGroup[]> => settle(() => shard.read(after, bounds))
 
@@ -69,18 +71,18 @@ function assertChain(groups: readonly JournalGroup[]): void {
 export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
   const openShards = async (...shards: number[]): Promise<{ journal: Journal; shards: ShardJournal[] }> => {
     const journal = await open()
-    for (const shard of shards) await journal.create(shard)
-    return { journal, shards: await Promise.all(shards.map((shard) => journal.shard(shard))) }
+    for (const shard of shards) await settle(() => journal.create(shard))
+    return { journal, shards: await Promise.all(shards.map((shard) => shardOf(journal, shard))) }
   }
 
   describe(`journal (${name})`, () => {
     test('journal: a shard that was never created is missing, create is idempotent', async () => {
       const journal = await open()
-      await assert.rejects(journal.shard(3), fails('JOURNAL_MISSING'))
-      await journal.create(3)
-      const shard = await journal.shard(3)
+      await assert.rejects(shardOf(journal, 3), fails('JOURNAL_MISSING'))
+      await settle(() => journal.create(3))
+      const shard = await shardOf(journal, 3)
       const { position } = await lead(shard)
-      await journal.create(3)
+      await settle(() => journal.create(3))
       assert.deepEqual((await end(shard)).position, position)
       await journal.close()
     })
@@ -170,7 +172,7 @@ export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
 
     test('journal: a newer leader fences the older one', async () => {
       const { journal, shards: [old] } = await openShards(0)
-      const newer = await journal.shard(0)
+      const newer = await shardOf(journal, 0)
       const led = await lead(old!)
       const one = await appendDurably(old!, led.position, text('mine'))
       const taken = await lead(newer)
@@ -210,7 +212,7 @@ export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
       const { journal, shards: [old] } = await openShards(0)
       const led = await lead(old!)
       const one = await appendDurably(old!, led.position, text('a'))
-      const newer = await journal.shard(0)
+      const newer = await shardOf(journal, 0)
       await lead(newer)
       assert.deepEqual(await appendDurably(old!, led.position, text('a')), one)
       assert.equal((await append(old!, led.position, text('b'))).kind, 'fenced')
@@ -219,7 +221,7 @@ export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
 
     test('journal: a race for leadership leaves one order that both see', async () => {
       const { journal, shards: [a] } = await openShards(0)
-      const b = await journal.shard(0)
+      const b = await shardOf(journal, 0)
       let durable = 0
       for (let round = 0; round < 20; round++) {
         const [one, two] = await Promise.all([lead(a!), lead(b)])
@@ -251,14 +253,14 @@ export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
       const { journal, shards: [shard] } = await openShards(0)
       const led = await lead(shard!)
       const position = await fill(shard!, led.position, 10)
-      await shard!.trim(led.position.epoch, { epoch: led.position.epoch, seq: 6 })
+      await trim(shard!, led.position.epoch, { epoch: led.position.epoch, seq: 6 })
       const groups = await read(shard!, { epoch: led.position.epoch, seq: 2 })
       assert.deepEqual(groups.map((group) => string(group.body)), ['g7', 'g8', 'g9', 'g10'])
       assert.deepEqual(groups[0]!.after, { epoch: led.position.epoch, seq: 6 })
       assertChain(groups)
-      await shard!.trim(led.position.epoch, { epoch: led.position.epoch, seq: 3 }) // an older trim changes nothing
+      await trim(shard!, led.position.epoch, { epoch: led.position.epoch, seq: 3 }) // an older trim changes nothing
       assert.equal((await read(shard!, POSITION_NONE)).length, 4)
-      await shard!.trim(led.position.epoch, { epoch: led.position.epoch + 5, seq: 0 })
+      await trim(shard!, led.position.epoch, { epoch: led.position.epoch + 5, seq: 0 })
       assert.deepEqual((await read(shard!, POSITION_NONE)).map((group) => group.position), [position]) // the newest stays
       await appendDurably(shard!, position, text('more'))
       assert.equal((await read(shard!, POSITION_NONE)).length, 2)
@@ -269,9 +271,9 @@ export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
       const { journal, shards: [shard] } = await openShards(0)
       const led = await lead(shard!)
       const position = await fill(shard!, led.position, 5)
-      await lead(await journal.shard(0))
+      await lead(await shardOf(journal, 0))
       const before = (await read(shard!, POSITION_NONE)).length
-      await shard!.trim(led.position.epoch, position)
+      await trim(shard!, led.position.epoch, position)
       assert.equal((await read(shard!, POSITION_NONE)).length, before)
       await journal.close()
     })
@@ -281,7 +283,7 @@ export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
       const led = { position: await fill(shard!, (await lead(shard!)).position, 3) }
       const seen: JournalGroup[] = []
       let seenByOther = 0
-      const stop = (await journal.shard(0)).tail((group) => { seen.push(group) })
+      const stop = (await shardOf(journal, 0)).tail((group) => { seen.push(group) })
       other!.tail(() => { seenByOther += 1 })
       const position = await fill(shard!, led.position, 5)
       const taken = await lead(shard!)
@@ -332,12 +334,12 @@ export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
       const idleLed = await lead(idle!)
       const led = await lead(shard!)
       const position = await fill(shard!, led.position, 20)
-      await shard!.trim(led.position.epoch, { epoch: led.position.epoch, seq: 15 })
+      await trim(shard!, led.position.epoch, { epoch: led.position.epoch, seq: 15 })
       const before = await end(shard!)
       const groups = (await read(shard!, { epoch: led.position.epoch, seq: 15 })).map((group) => ({ ...group, body: string(group.body) }))
       journal = await reopen(journal)
-      shard = await journal.shard(7)
-      idle = await journal.shard(8)
+      shard = await shardOf(journal, 7)
+      idle = await shardOf(journal, 8)
       assert.deepEqual(await end(shard), before)
       assert.deepEqual(await end(idle), idleLed)
       const after = (await read(shard, { epoch: led.position.epoch, seq: 15 })).map((group) => ({ ...group, body: string(group.body) }))
@@ -345,19 +347,19 @@ export function journalSuite({ name, open, reopen }: JournalUnderTest): void {
       assert.equal((await append(shard, position, text('g21'))).kind, 'durable')
       const taken = await lead(shard)
       assert.ok(taken.position.epoch > before.position.epoch)
-      await assert.rejects(journal.shard(9), fails('JOURNAL_MISSING'))
+      await assert.rejects(shardOf(journal, 9), fails('JOURNAL_MISSING'))
       await journal.close()
     })
 
     test('journal: the cluster id is written once and kept', async () => {
       let journal = await open()
-      assert.equal(await journal.clusterId(), null)
-      await journal.setClusterId('cluster-1')
-      await journal.setClusterId('cluster-1')
-      await assert.rejects(journal.setClusterId('cluster-2'), fails('CLUSTER_MISMATCH'))
+      assert.equal(await settle(() => journal.clusterId()), null)
+      await settle(() => journal.setClusterId('cluster-1'))
+      await settle(() => journal.setClusterId('cluster-1'))
+      await assert.rejects(settle(() => journal.setClusterId('cluster-2')), fails('CLUSTER_MISMATCH'))
       journal = await reopen(journal)
-      assert.equal(await journal.clusterId(), 'cluster-1')
-      await assert.rejects(journal.setClusterId('cluster-2'), fails('CLUSTER_MISMATCH'))
+      assert.equal(await settle(() => journal.clusterId()), 'cluster-1')
+      await assert.rejects(settle(() => journal.setClusterId('cluster-2')), fails('CLUSTER_MISMATCH'))
       await journal.close()
     })
   })
