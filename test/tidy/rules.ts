@@ -12,7 +12,8 @@ export const LAYERS: readonly Layer[] = [
   { name: 'gateway', folders: ['gateway'], imports: ['base', 'formats', 'house', 'seams'] },
   { name: 'broker', folders: ['broker'], imports: ['base', 'formats', 'house', 'seams'] },
   { name: 'cli', folders: ['cli'], imports: ['base', 'formats', 'house', 'seams', 'gateway', 'broker'] },
-  { name: 'test', folders: ['test'], imports: ['base', 'formats', 'house', 'seams', 'gateway', 'broker', 'cli'] }
+  { name: 'infra', folders: ['infra'], imports: ['base', 'formats', 'house', 'seams', 'gateway', 'broker', 'cli'] },
+  { name: 'test', folders: ['test'], imports: ['base', 'formats', 'house', 'seams', 'gateway', 'broker', 'cli', 'infra'] }
 ]
 
 /** The one thing that a pure file may import besides types, constants and other pure files. */
@@ -27,6 +28,7 @@ export const PURE_BANNED_WORDS: readonly Ban[] = [
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@node-rs/crc32': ['shared/binary/crc32c.ts'],
   'consistent-hash': ['shared/cluster/'],
+  ioredis: ['cli/platform/redis-connection.ts'],
   kafkajs: ['cli/command/', 'test/'],
   '@platformatic/kafka': ['test/clients/'],
   pino: ['cli/platform/pino-log.ts']

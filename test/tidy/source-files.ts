@@ -7,7 +7,7 @@ export type Import = { readonly line: number; readonly specifier: string; readon
 
 export type SourceFile = { readonly path: string; readonly lines: readonly string[]; readonly imports: readonly Import[] }
 
-const TOP_FOLDERS = ['shared', 'gateway', 'broker', 'cli', 'test'] as const
+const TOP_FOLDERS = ['shared', 'gateway', 'broker', 'cli', 'infra', 'test'] as const
 
 export function readSourceFiles(root: string): SourceFile[] {
   const files: SourceFile[] = []
