@@ -9,6 +9,7 @@ import { chunkCountScenario } from './scenario/chunk-count.ts'
 import { commitRateScenario } from './scenario/commit-rate.ts'
 import { crossZoneScenario } from './scenario/cross-zone.ts'
 import { fanOutScenario } from './scenario/fan-out.ts'
+import { journalRedisScenario } from './scenario/journal-redis.ts'
 import { latencyScenario } from './scenario/latency.ts'
 import { memoryScenario } from './scenario/memory.ts'
 import { produceScenario } from './scenario/produce.ts'
@@ -16,7 +17,8 @@ import type { Figure, Scenario } from './scenario/scenario.ts'
 import { startScenario } from './scenario/start.ts'
 
 const SCENARIOS: readonly Scenario[] = [
-  produceScenario, fanOutScenario, commitRateScenario, chunkCountScenario, memoryScenario, latencyScenario, startScenario, crossZoneScenario
+  produceScenario, fanOutScenario, commitRateScenario, chunkCountScenario, memoryScenario, latencyScenario, startScenario, crossZoneScenario,
+  journalRedisScenario
 ]
 const results = fileURLToPath(new URL('../../bench-results/', import.meta.url))
 
