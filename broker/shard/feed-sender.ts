@@ -5,7 +5,9 @@
  */
 import type { JournalGroup } from '#shared/journal/journal.ts'
 import { feedCall } from '#shared/rpc/feed.ts'
+import { Metrics } from '#shared/metrics/metrics.ts'
 import type { Transport } from '#shared/transport/transport.ts'
+import { ShardMetrics } from './metrics.ts'
 
 export type FeedSettings = { readonly feedQueueBytesMax: number; readonly feedDeadlineMs: number }
 
@@ -14,11 +16,18 @@ type Follower = { queue: JournalGroup[]; queuedBytes: number; sending: boolean }
 export class FeedSender {
   readonly #transport: Transport
   readonly #settings: FeedSettings
+  readonly #metrics: ShardMetrics
   readonly #followers = new Map<number, Map<number, Follower>>() // by shard, then node
 
-  constructor(transport: Transport, settings: FeedSettings) {
+  constructor(transport: Transport, settings: FeedSettings, metrics = new ShardMetrics(new Metrics(), '')) {
     this.#transport = transport
     this.#settings = settings
+    this.#metrics = metrics
+  }
+
+  /** Followers of all shards. */
+  get followerCount(): number {
+    return [...this.#followers.values()].reduce((sum, nodes) => sum + nodes.size, 0)
   }
 
   subscribe(shard: number, node: number): void {
@@ -42,7 +51,7 @@ export class FeedSender {
     for (const [node, follower] of nodes) {
       follower.queue.push(group)
       follower.queuedBytes += group.body.byteLength
-      if (follower.queuedBytes > this.#settings.feedQueueBytesMax) nodes.delete(node)
+      if (follower.queuedBytes > this.#settings.feedQueueBytesMax) this.#dropFollower(shard, node)
       else if (!follower.sending) void this.#send(shard, node, follower)
     }
   }
@@ -57,10 +66,15 @@ export class FeedSender {
         const { response } = await this.#transport.call(node, feedCall, { shard, groups: groups.map(toWire) }, { deadlineMs: this.#settings.feedDeadlineMs })
         if (response.following === 0 && this.#isCurrent(shard, node, follower)) this.unsubscribe(shard, node)
       } catch { // the follower notices the silence and reads the journal
-        if (this.#isCurrent(shard, node, follower)) this.unsubscribe(shard, node)
+        if (this.#isCurrent(shard, node, follower)) this.#dropFollower(shard, node)
       }
     }
     follower.sending = false
+  }
+
+  #dropFollower(shard: number, node: number): void {
+    this.unsubscribe(shard, node)
+    this.#metrics.feedsDropped.add(1)
   }
 
   #isCurrent(shard: number, node: number, follower: Follower): boolean {

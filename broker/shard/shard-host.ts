@@ -5,16 +5,19 @@
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { CATALOG_SHARD, type Membership } from '#shared/cluster/membership.ts'
 import { leaderOf } from '#shared/cluster/placement.ts'
-import type { Journal } from '#shared/journal/journal.ts'
+import { type Journal, POSITION_NONE } from '#shared/journal/journal.ts'
 import type { Log } from '#shared/log/log.ts'
+import { Metrics } from '#shared/metrics/metrics.ts'
 import { feedCall, subscribeCall } from '#shared/rpc/feed.ts'
 import { sleep, type Cancel, type Runtime } from '#shared/runtime/runtime.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import { FeedSender } from './feed-sender.ts'
 import { Leadership } from './leadership.ts'
+import { type ShardGauges, ShardMetrics } from './metrics.ts'
 import type { ShardLeader, ShardLeaders } from './shard-leader.ts'
 import { SnapshotStore } from './snapshot-store.ts'
+import type { ShardState } from './shard-state.ts'
 import type { ShardView, ShardViews } from './shard-view.ts'
 import { cloneState } from './snapshot.ts'
 import { ViewRunner } from './view-runner.ts'
@@ -37,6 +40,7 @@ export type ShardHostParts = {
   readonly transport: Transport
   readonly runtime: Runtime
   readonly log: Log
+  readonly metrics?: ShardMetrics
   readonly settings: ShardHostSettings
 }
 
@@ -50,9 +54,11 @@ export class ShardHost implements ShardLeaders, ShardViews {
   readonly #parts: ShardHostParts
   readonly #snapshots: SnapshotStore
   readonly #feeds: FeedSender
+  readonly #metrics: ShardMetrics
   readonly #followed = new Map<number, Followed>()
   readonly #leaderships = new Map<number, Leadership>()
   readonly #taking = new Set<number>()
+  readonly #unreadable = new Set<number>() // quarantined before there was a view
   readonly #onLead: ((leader: ShardLeader) => void)[] = []
   #unwatch: () => void = () => {}
   #cancelTick: Cancel = () => {}
@@ -61,7 +67,9 @@ export class ShardHost implements ShardLeaders, ShardViews {
   constructor(parts: ShardHostParts) {
     this.#parts = parts
     this.#snapshots = new SnapshotStore(parts.store, parts.membership.current().clusterId)
-    this.#feeds = new FeedSender(parts.transport, parts.settings)
+    this.#metrics = parts.metrics ?? new ShardMetrics(new Metrics(), '')
+    this.#feeds = new FeedSender(parts.transport, parts.settings, this.#metrics)
+    this.#metrics.watch({ shards: () => this.#gauges(), feedCount: () => this.#feeds.followerCount })
     parts.transport.serve(subscribeCall, ({ shard, on }, { fromNode }) => {
       if (on === 0) this.#feeds.unsubscribe(shard, fromNode)
       else if (this.#leaderships.has(shard)) this.#feeds.subscribe(shard, fromNode)
@@ -114,6 +122,11 @@ export class ShardHost implements ShardLeaders, ShardViews {
     return this.#mine().filter((shard) => !this.#leaderships.has(shard))
   }
 
+  /** Of the shards that this node leads, as far as they are durable. */
+  durableStates(): ShardState[] {
+    return [...this.#leaderships.keys()].flatMap((shard) => this.#followed.get(shard)?.ready?.state ?? [])
+  }
+
   /** Leads no more: lets appends settle, writes a snapshot of each shard that changed, ends. */
   async stop(): Promise<void> {
     this.#stopping = true
@@ -133,6 +146,20 @@ export class ShardHost implements ShardLeaders, ShardViews {
     this.#unwatch()
     this.#cancelTick()
     for (const leadership of this.#leaderships.values()) leadership.end(new ZonewiseError('STOPPING', 'node died'))
+  }
+
+  #gauges(): ShardGauges[] {
+    const nowMs = this.#parts.runtime.clock.monotonicMs()
+    const followed = [...this.#followed].flatMap(([shard, { ready, fedMs }]): ShardGauges[] => {
+      if (ready === null) return []
+      const isLeading = this.#leaderships.has(shard)
+      return [{
+        shard, isLeading, isQuarantined: ready.failure !== null, position: ready.position,
+        fedAgeSeconds: isLeading ? 0 : (nowMs - fedMs) / 1_000, journalBytes: ready.bytesSinceSnapshot
+      }]
+    })
+    const none = { isLeading: false, isQuarantined: true, position: POSITION_NONE, fedAgeSeconds: 0, journalBytes: 0 }
+    return [...followed, ...[...this.#unreadable].map((shard) => ({ shard, ...none }))]
   }
 
   #mine(): number[] {
@@ -172,7 +199,7 @@ export class ShardHost implements ShardLeaders, ShardViews {
       await view.barrier()
       if (!this.#isMine(shard)) return // it moved on meanwhile: whoever has it now leads again
       const leadership = new Leadership({
-        shard, led, ledMs, journal, runtime, log, settings, state: cloneState(view.state),
+        shard, led, ledMs, journal, runtime, log, metrics: this.#metrics, settings, state: cloneState(view.state),
         onDurable: (group) => {
           if (!view.take(group)) this.#background(view.catchUp(), shard)
           this.#feeds.push(shard, group)
@@ -181,11 +208,13 @@ export class ShardHost implements ShardLeaders, ShardViews {
         },
         onEnd: (error) => {
           this.#leaderships.delete(shard)
+          this.#metrics.ends.add(1)
           this.#feeds.drop(shard)
           if (!this.#stopping) log.warn('leadership ended', { shard, reason: explain(error) })
         }
       })
       this.#leaderships.set(shard, leadership)
+      this.#metrics.takeovers.add(1)
       log.debug('leading shard', { shard, epoch: led.position.epoch })
       for (const fn of this.#onLead) fn(leadership)
     } finally {
@@ -197,12 +226,19 @@ export class ShardHost implements ShardLeaders, ShardViews {
     const known = this.#followed.get(shard)
     if (known !== undefined) return known
     const followed: Followed = {
-      view: this.#openView(shard).then((view) => { followed.ready = view; return view }),
+      view: this.#openView(shard).then((view) => {
+        followed.ready = view
+        this.#unreadable.delete(shard)
+        return view
+      }),
       ready: null, fedMs: this.#parts.runtime.clock.monotonicMs(), subscribed: false, askingAgain: false, snapshotting: false, snapshotFailures: 0
     }
     this.#followed.set(shard, followed)
     // A view that could not be opened is forgotten, so that the next reader tries again.
-    followed.view.then(() => this.#subscribe(shard, followed), () => { if (this.#followed.get(shard) === followed) this.#followed.delete(shard) })
+    followed.view.then(() => this.#subscribe(shard, followed), (error: unknown) => {
+      if (error instanceof ZonewiseError && error.code === 'SHARD_QUARANTINED') this.#unreadable.add(shard)
+      if (this.#followed.get(shard) === followed) this.#followed.delete(shard)
+    })
       .catch((error: unknown) => this.#parts.log.warn('feed not subscribed', { shard, reason: explain(error) }))
     return followed
   }
@@ -277,13 +313,17 @@ export class ShardHost implements ShardLeaders, ShardViews {
     const { shard } = view
     try {
       const { bytesSinceSnapshot } = view
+      const { clock } = this.#parts.runtime
+      const begunMs = clock.monotonicMs()
       await this.#snapshots.write(view.durable)
+      this.#metrics.snapshotSeconds.observe((clock.monotonicMs() - begunMs) / 1_000)
       view.snapshotTaken(bytesSinceSnapshot)
       followed.snapshotFailures = 0
       const to = await this.#snapshots.trimmable(shard)
       if (to !== null) await (await this.#parts.journal.shard(shard)).trim(epoch, to)
       await this.#snapshots.prune(shard)
     } catch (error) {
+      this.#metrics.snapshotFailures.add(1)
       this.#parts.log.warn('snapshot not written', { shard, reason: explain(error) })
       if (!this.#stopping) await sleep(this.#parts.runtime.timer, Math.min(SNAPSHOT_RETRY_MS_MAX, RETRY_MS * 2 ** followed.snapshotFailures++))
     } finally {
