@@ -6,8 +6,10 @@
  * a second one at the tail reads the rest of the chunk: its other partitions are wanted as well.
  */
 import { blockBytes, release, type MemoryPool } from '#shared/binary/memory-pool.ts'
+import { Metrics } from '#shared/metrics/metrics.ts'
 import type { ByteRange, ObjectStore } from '#shared/store/object-store.ts'
 import { corrupt, Extent, firstDamage } from './extent.ts'
+import { CacheMetrics } from './metrics.ts'
 import { ReadQueue, type ReadQueueSettings } from './read-queue.ts'
 
 export type BlockCacheSettings = ReadQueueSettings & {
@@ -34,17 +36,25 @@ export class BlockCache {
   readonly #memory: MemoryPool
   readonly #settings: BlockCacheSettings
   readonly #queue: ReadQueue
+  readonly #metrics: CacheMetrics
   readonly #chunks = { tail: new Map<string, CachedChunk>(), cold: new Map<string, CachedChunk>() } // in order of last use
   readonly #bytes = { tail: 0, cold: 0 }
   #aheadBytes = 0
   #chunkBytes: number // about what a chunk has, as chunks are now
 
-  constructor(store: ObjectStore, memory: MemoryPool, settings: BlockCacheSettings) {
+  constructor(
+    store: ObjectStore, memory: MemoryPool, settings: BlockCacheSettings, metrics = new CacheMetrics(new Metrics(), '')
+  ) {
     this.#store = store
     this.#memory = memory
     this.#settings = settings
     this.#queue = new ReadQueue(settings)
     this.#chunkBytes = Math.min(MiB, settings.readChunkBytesMax)
+    this.#metrics = metrics
+    metrics.watch(() => ({
+      tailBytes: this.#bytes.tail, coldBytes: this.#bytes.cold, aheadBytes: this.#aheadBytes,
+      readsRunning: this.#queue.running, readsWaiting: this.#queue.waiting
+    }))
   }
 
   /** Bytes held, bookkeeping included; reads under way are bounded on their own. */
@@ -65,6 +75,7 @@ export class BlockCache {
   read(key: string, ranges: readonly ByteRange[], chunksBehind: number): Promise<Uint8Array>[] {
     const chunk = this.#touch(key, this.#ageOf(chunksBehind))
     const missing = ranges.filter((range) => covering(chunk, range) === undefined)
+    this.#count(ranges, missing)
     if (missing.length > 0) for (const joined of this.#join(chunk, missing)) this.#load(chunk, joined, false)
     this.#forgetIfEmpty(chunk) // nothing was asked for
     return ranges.map((range) => this.#readRange(chunk, covering(chunk, range)!, range))
@@ -85,6 +96,14 @@ export class BlockCache {
   clear(): void {
     for (const list of [this.#chunks.tail, this.#chunks.cold])
       for (const chunk of list.values()) for (const extent of chunk.extents.keys()) this.#forget(chunk, extent)
+  }
+
+  #count(ranges: readonly ByteRange[], missing: readonly ByteRange[]): void {
+    const [allBytes, missBytes] = [sumOf(ranges), sumOf(missing)]
+    this.#metrics.hits.add(ranges.length - missing.length)
+    this.#metrics.misses.add(missing.length)
+    this.#metrics.hitBytes.add(allBytes - missBytes)
+    this.#metrics.missBytes.add(missBytes)
   }
 
   async #readRange(chunk: CachedChunk, extent: Extent, range: ByteRange): Promise<Uint8Array> {
@@ -215,6 +234,10 @@ export class BlockCache {
     if (readBytes < askedBytes) this.#chunkBytes = Math.ceil((3 * this.#chunkBytes + readBytes) / 4)
     else if (askedBytes > this.#chunkBytes) this.#chunkBytes = Math.min(askedBytes, this.#settings.readChunkBytesMax)
   }
+}
+
+function sumOf(ranges: readonly ByteRange[]): number {
+  return ranges.reduce((sum, { start, end }) => sum + end - start, 0)
 }
 
 function covering({ extents }: CachedChunk, range: ByteRange): Extent | undefined {

@@ -22,6 +22,14 @@ export class ReadQueue {
     this.#settings = settings
   }
 
+  get running(): number {
+    return this.#reads
+  }
+
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   /** Whether a read of `bytes` would start at once. */
   isFree(bytes: number): boolean {
     return this.#waiting.length === 0 && this.#fits(bytes)

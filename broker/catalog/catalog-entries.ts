@@ -22,6 +22,10 @@ const topicStepEntry = message('TopicStepEntry', versions, { topicId: field(uuid
 const topicCountEntry = message('TopicCountEntry', versions, { topicId: field(uuid), partitionCount: field(int32) })
 const producerIdBlockEntry = message('ProducerIdBlockEntry', versions, { firstId: field(float64), count: field(int32), timeMs: field(float64) })
 
+/** Bodies of the entries; topicDone and partitionsIntent are counts, topicDelete and topicGone steps. */
+export const CATALOG_MESSAGES: readonly Message<unknown>[] =
+  [clusterEntry, topicIntentEntry, topicCountEntry, topicStepEntry, producerIdBlockEntry]
+
 export type ClusterFact = Infer<typeof clusterEntry>
 export type TopicIntent = Infer<typeof topicIntentEntry>
 export type TopicStep = Infer<typeof topicStepEntry>

@@ -115,7 +115,7 @@ const TOPIC_STATES = ['creating', 'ready', 'deleting'] as const
 const FORMAT = 1
 
 /** Snapshot of a catalog, behind one byte of format (docs/object-format.md). */
-const catalogSnapshot = message('CatalogSnapshot', { versions: [0, 0], flexibleSince: null }, {
+export const CATALOG_SNAPSHOT = message('CatalogSnapshot', { versions: [0, 0], flexibleSince: null }, {
   cluster: field(array(struct({ clusterId: field(string), shardCount: field(int32), clusterVersion: field(int32) }))), // none or one
   topics: field(array(struct({
     topicId: field(uuid), name: field(string), partitionCount: field(int32), readyPartitionCount: field(int32),
@@ -128,7 +128,7 @@ const catalogSnapshot = message('CatalogSnapshot', { versions: [0, 0], flexibleS
 export function encodeCatalogState(state: CatalogState): Uint8Array[] {
   const w = new Writer(4_096)
   w.uint8(FORMAT)
-  encodeMessage(catalogSnapshot, 0, {
+  encodeMessage(CATALOG_SNAPSHOT, 0, {
     cluster: state.cluster === null ? [] : [state.cluster],
     topics: [...state.topics.values()].map((topic) => ({
       ...topic,
@@ -145,7 +145,7 @@ export function decodeCatalogState(bytes: Uint8Array): CatalogState {
   const r = new Reader(bytes)
   const version = r.uint8()
   if (version !== FORMAT) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of the catalog has an unknown format', { version })
-  const held = decodeMessage(catalogSnapshot, 0, r)
+  const held = decodeMessage(CATALOG_SNAPSHOT, 0, r)
   r.expectEnd()
   const state = newCatalogState()
   state.cluster = held.cluster[0] ?? null

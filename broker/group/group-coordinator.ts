@@ -45,9 +45,9 @@ export class GroupCoordinator {
 
   constructor(parts: GroupCoordinatorParts) {
     this.#parts = parts
-    const { runtime, log, settings, topics = null } = parts
+    const { runtime, log, metrics, settings, topics = null } = parts
     parts.leaders.onLead((leader) => {
-      const runner = new GroupRunner(leader, { runtime, log, settings, topics })
+      const runner = new GroupRunner(leader, { runtime, log, metrics, settings, topics })
       this.#runners.set(leader.shard, runner)
       leader.ended.addEventListener('abort', () => {
         if (this.#runners.get(leader.shard) === runner) this.#runners.delete(leader.shard)

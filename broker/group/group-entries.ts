@@ -53,7 +53,11 @@ const groupOffsets = message('GroupOffsetsEntry', versions, {
 
 const groupDelete = message('GroupDeleteEntry', versions, { groupId: field(string) })
 
-const groupsSnapshot = message('GroupsSnapshot', versions, {
+/** Bodies of the entries, behind one byte of format. */
+export const GROUP_MESSAGES: readonly Message<unknown>[] = [groupGeneration, groupOffsets, groupDelete]
+
+/** Behind one byte of format. */
+export const GROUPS_SNAPSHOT = message('GroupsSnapshot', versions, {
   groups: field(array(struct({
     groupId: field(string),
     generation: field(int32),
@@ -74,7 +78,7 @@ export type MemberRecord = Infer<typeof member>
 export type SettledRecord = Infer<typeof settled>
 export type GroupGenerationEntry = Infer<typeof groupGeneration>
 export type GroupOffsetsEntry = Infer<typeof groupOffsets>
-export type GroupsSnapshot = Infer<typeof groupsSnapshot>
+export type GroupsSnapshot = Infer<typeof GROUPS_SNAPSHOT>
 
 export function groupGenerationEntry(value: GroupGenerationEntry): Entry {
   return { kind: ENTRY_KIND.groupGeneration, body: joined(groupGeneration, value) }
@@ -102,11 +106,11 @@ export function decodeGroupDelete(body: Uint8Array): { readonly groupId: string 
 }
 
 export function encodeGroupsSnapshot(snapshot: GroupsSnapshot): Uint8Array[] {
-  return encoded(groupsSnapshot, snapshot)
+  return encoded(GROUPS_SNAPSHOT, snapshot)
 }
 
 export function decodeGroupsSnapshot(body: Uint8Array): GroupsSnapshot {
-  return decoded(groupsSnapshot, body)
+  return decoded(GROUPS_SNAPSHOT, body)
 }
 
 function encoded<T>(of: Message<T>, value: T): Uint8Array[] {

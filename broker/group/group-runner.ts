@@ -4,7 +4,6 @@
  * Invariant: a kept group without members does not exist; whatever else is known of a group is in its record.
  */
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
-import type { CatalogReader } from '#shared/cluster/catalog-reader.ts'
 import type { Log } from '#shared/log/log.ts'
 import type { Cancel, Runtime } from '#shared/runtime/runtime.ts'
 import type { DescribeGroupsResponse } from '#shared/wire/api/describe-groups.ts'
@@ -20,7 +19,7 @@ import { describeGroup, listGroups } from './group-describe.ts'
 import { groupDeleteEntry } from './group-entries.ts'
 import { heartbeat, leave, type HeartbeatCommand, type LeavingMember } from './group-heartbeat.ts'
 import { cancelJoin, join, joinCommandError, type JoinCommand } from './group-join.ts'
-import { commitError, fetchOffsets, planCommit, refusedCommit, type CommitLimits, type TopicCheck } from './group-offsets.ts'
+import { commitError, fetchOffsets, planCommit, refusedCommit, type CommitLimits } from './group-offsets.ts'
 import { expire, nextDueMs } from './group-rebalance.ts'
 import { planRetention } from './group-retention-plan.ts'
 import {
@@ -29,6 +28,8 @@ import {
 import { assignmentStored, cancelSync, sync, type SyncCommand } from './group-sync.ts'
 import { GroupWaiters } from './group-waiters.ts'
 import type { GroupRecord } from './groups-state.ts'
+import type { GroupMetrics } from './metrics.ts'
+import { type KnownTopics, topicCheck } from './topic-check.ts'
 
 export type GroupSettings = GroupLimits & CommitLimits & {
   readonly groupCountMax: number
@@ -41,8 +42,9 @@ export type GroupSettings = GroupLimits & CommitLimits & {
 export type GroupRunnerParts = {
   readonly runtime: Runtime
   readonly log: Log
+  readonly metrics?: GroupMetrics | undefined
   readonly settings: GroupSettings
-  readonly topics: Pick<CatalogReader, 'topicById' | 'barrier'> | null // null: every topic id is taken to exist
+  readonly topics: KnownTopics | null // null: every topic id is taken to exist
 }
 
 type Kept = { readonly group: Group; dueMs: number; cancel: Cancel }
@@ -125,7 +127,7 @@ export class GroupRunner {
 
   async commit(request: OffsetCommitRequest, clientVersion: number): Promise<OffsetCommitResponse> {
     const { groupId } = request
-    const check = await this.#topicCheck(request, clientVersion)
+    const check = await topicCheck(this.#parts.topics, request, clientVersion)
     const group = this.#kept.get(groupId)?.group ?? null
     const record = this.#records.get(groupId)
     const step = this.#step()
@@ -238,6 +240,7 @@ export class GroupRunner {
     assignmentStored(group, generation, step)
     this.#keep(group, step)
     for (const answer of step.answers) this.#answer(answer)
+    this.#parts.metrics?.generations.add(1)
     this.#parts.log.info('group has a new generation', {
       group: group.groupId, generation, members: group.members.size, protocol: group.protocolName, shard: this.leader.shard
     })
@@ -264,22 +267,6 @@ export class GroupRunner {
     } finally {
       this.#commitBytes -= byteLength
     }
-  }
-
-  /** A topic that the local catalog does not know is looked for once more behind a barrier: its view may lag. */
-  async #topicCheck(request: OffsetCommitRequest, clientVersion: number): Promise<TopicCheck> {
-    const { topics } = this.#parts
-    if (topics === null) return () => KAFKA_ERROR.NONE
-    const unknown = clientVersion >= 10 ? KAFKA_ERROR.UNKNOWN_TOPIC_ID : KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION
-    const check: TopicCheck = (topicId, partition) => {
-      const topic = topics.topicById(topicId)
-      if (topic === null || topic.state === 'deleting') return unknown
-      return partition >= 0 && partition < topic.partitionCount ? KAFKA_ERROR.NONE : KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION
-    }
-    const allKnown = request.topics.every(({ topicId, partitions }) =>
-      partitions.every(({ partitionIndex }) => check(topicId, partitionIndex) === KAFKA_ERROR.NONE))
-    if (!allKnown) await topics.barrier()
-    return check
   }
 
   /** Remembers the group while there is something to remember, and wakes it no later than the step asked for. */

@@ -1,6 +1,14 @@
 /**
- * The partitions' part of a snapshot's page (docs/object-format.md): local ids in order with gaps, producers with their
- * batches, source windows with remembered answers. Format version first.
+ * The partitions' part of a snapshot's page (docs/object-format.md):
+ *   head       formatVersion u8 | localIdCount u32, then for each local id in order
+ *   partition  here u8 (0: a gap, nothing follows) | topicId 16 bytes | partition u32 | nextOffset f64 |
+ *              logStartOffset f64 | producersSweptMs f64 | producerCount u32
+ *   producer   producerId f64 | epoch i16 | lastMs f64 | batchCount u8
+ *   batch      baseSequence i32 | lastSequence i32 | baseOffset f64
+ * then the windows of sources, whose remembered answers make a chunk that comes again harmless:
+ *   sources    count u32
+ *   source     nodeId i32 | nodeEpoch f64 | nonce string (hex) | lane u8 | newestSeq f64 | chunkCount u8
+ *   chunk      chunkSeq f64 | checksum u32 | answers: length i32 | rows as answered, 26 bytes each
  */
 import { Reader } from '#shared/binary/reader.ts'
 import { Writer } from '#shared/binary/writer.ts'

@@ -4,6 +4,7 @@
  */
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
+import { Metrics } from '#shared/metrics/metrics.ts'
 import { chunkKey } from '#shared/object/chunk-ref.ts'
 import {
   offsetsCall, planCall, readCall, type OffsetsRequest, type OffsetsResponse, type PlanRequest, type PlanResponse,
@@ -13,6 +14,7 @@ import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import type { BlockCache } from '../cache/block-cache.ts'
 import type { ShardView, ShardViews } from '../shard/shard-view.ts'
+import { ReaderMetrics } from './metrics.ts'
 import { lookUpOffset } from './offset-lookup.ts'
 import { RequestPlans } from './request-plans.ts'
 import { ViewWaiters } from './view-waiters.ts'
@@ -23,6 +25,7 @@ export type ZoneReaderParts = {
   readonly cache: BlockCache
   readonly runtime: Runtime
   readonly log: Log
+  readonly metrics?: ReaderMetrics
   readonly settings: {
     readonly waitersMax: number
     readonly planRunsMax: number
@@ -33,11 +36,14 @@ export type ZoneReaderParts = {
 
 export class ZoneReader {
   readonly #parts: ZoneReaderParts
+  readonly #metrics: ReaderMetrics
   readonly #waiters = new WeakMap<ShardView, ViewWaiters>()
   #waiting = 0
 
   constructor(parts: ZoneReaderParts) {
     this.#parts = parts
+    this.#metrics = parts.metrics ?? new ReaderMetrics(new Metrics(), '')
+    this.#metrics.watch(() => this.#waiting)
     const { transport } = parts
     transport.serve(planCall, (request, { signal }) => this.#plan(request, signal))
     transport.serve(offsetsCall, (request) => this.#offsets(request))
@@ -49,7 +55,9 @@ export class ZoneReader {
     const view = await views.view(request.shard)
     const limits = { runsMax: planRunsMax, chunksAtTail: cache.chunksAtTail, aheadBytes: readAheadBytes }
     const plans = new RequestPlans(view, request, limits)
+    this.#metrics.plans.add(1)
     if (plans.isDoubtful) {
+      this.#metrics.barriers.add(1)
       await view.barrier()
       plans.lookAtAll()
     }
@@ -129,6 +137,7 @@ export class ZoneReader {
 
   async #offsets(request: OffsetsRequest): Promise<OffsetsResponse> {
     const view = await this.#parts.views.view(request.shard)
+    this.#metrics.barriers.add(1)
     await view.barrier()
     return { partitions: await Promise.all(request.partitions.map(async (asked) => {
       try {

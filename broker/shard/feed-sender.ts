@@ -5,10 +5,12 @@
  * feed never waits and never delays commits.
  */
 import type { JournalGroup } from '#shared/journal/journal.ts'
+import { Metrics } from '#shared/metrics/metrics.ts'
 import { feedCall, type FeedRequest } from '#shared/rpc/feed.ts'
 import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import { feedDigest } from './feed-digest.ts'
+import { ShardMetrics } from './metrics.ts'
 
 export type FeedSettings = {
   readonly feedQueueBytesMax: number
@@ -33,12 +35,14 @@ export class FeedSender {
   readonly #transport: Transport
   readonly #runtime: Runtime
   readonly #settings: FeedSettings
+  readonly #metrics: ShardMetrics
   readonly #followers = new Map<number, Follower>()
 
-  constructor(transport: Transport, runtime: Runtime, settings: FeedSettings) {
+  constructor(transport: Transport, runtime: Runtime, settings: FeedSettings, metrics = new ShardMetrics(new Metrics(), '')) {
     this.#transport = transport
     this.#runtime = runtime
     this.#settings = settings
+    this.#metrics = metrics
   }
 
   /** Nodes that are fed, and bytes queued for them. */
@@ -116,7 +120,9 @@ export class FeedSender {
   }
 
   #forget(follower: Follower): void {
-    if (this.#isFed(follower)) this.#followers.delete(follower.node)
+    if (!this.#isFed(follower)) return
+    this.#followers.delete(follower.node)
+    this.#metrics.feedsDropped.add(1)
   }
 }
 

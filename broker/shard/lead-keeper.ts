@@ -12,6 +12,7 @@ import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import type { FeedSender } from './feed-sender.ts'
 import { Leadership, type LeadershipSettings } from './leadership.ts'
+import type { ShardMetrics } from './metrics.ts'
 import type { ShardLeader, ShardLeaders } from './shard-leader.ts'
 import { cloneState } from './snapshot.ts'
 import type { Snapshotter } from './snapshotter.ts'
@@ -30,6 +31,7 @@ export type LeadKeeperParts = {
   readonly snapshotter: Snapshotter
   readonly runtime: Runtime
   readonly log: Log
+  readonly metrics: ShardMetrics
   readonly settings: LeadershipSettings & { readonly handOverMs: number }
 }
 
@@ -61,6 +63,11 @@ export class LeadKeeper implements ShardLeaders {
   /** Whether the view of the shard is fed by a leadership here, or is about to be. */
   isLedHere(shard: number): boolean {
     return this.#leaderships.has(shard) || this.#ending.has(shard) || this.#taking.has(shard)
+  }
+
+  /** Shards led here. */
+  led(): number[] {
+    return [...this.#leaderships.keys()]
   }
 
   /** Shards that this node should lead and does not. */
@@ -165,10 +172,10 @@ export class LeadKeeper implements ShardLeaders {
   }
 
   #begin(view: ViewRunner, journal: ShardJournal, led: JournalEnd, ledMs: number): void {
-    const { runtime, log, settings, leases, feeds, snapshotter } = this.#parts
+    const { runtime, log, metrics, settings, leases, feeds, snapshotter } = this.#parts
     const { shard } = view
     const leadership = new Leadership({
-      shard, led, ledMs, journal, runtime, log, settings, state: cloneState(view.state),
+      shard, led, ledMs, journal, runtime, log, metrics, settings, state: cloneState(view.state),
       onDurable: (group) => {
         if (!view.take(group)) view.catchUp().catch((error: unknown) => { log.warn('view cannot follow', { shard, reason: explain(error) }) })
         feeds.push(shard, group)
@@ -178,17 +185,19 @@ export class LeadKeeper implements ShardLeaders {
     })
     this.#leaderships.set(shard, leadership)
     leases.list(shard, led.position.epoch)
+    metrics.takeovers.add(1)
     log.debug('leading shard', { shard, epoch: led.position.epoch })
     for (const fn of this.#onLead) fn(leadership)
   }
 
   #ended(leadership: Leadership, view: ViewRunner, error: ZonewiseError): void {
-    const { feeds, leases, log, views } = this.#parts
+    const { feeds, leases, log, metrics, views } = this.#parts
     const { shard } = leadership
     if (error.code === 'JOURNAL_MISSING') view.quarantine(error)
     if (this.#leaderships.get(shard) === leadership) this.#leaderships.delete(shard)
     this.#ending.delete(shard)
     feeds.drop(shard)
+    metrics.ends.add(1)
     void leases.unlist(shard)
     if (this.#stopping) return
     if (error.code === 'NOT_LEADER') log.info('shard handed over', { shard })

@@ -8,8 +8,10 @@ import {
   comparePositions, type JournalEnd, type JournalGroup, type Position, type ShardJournal, tailLost
 } from '#shared/journal/journal.ts'
 import type { Log } from '#shared/log/log.ts'
+import { Metrics } from '#shared/metrics/metrics.ts'
 import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
 import { encodeGroup, type Entry } from './entry.ts'
+import { ShardMetrics } from './metrics.ts'
 import type { ShardLeader } from './shard-leader.ts'
 import { applyEntry, type ShardState } from './shard-state.ts'
 
@@ -31,6 +33,7 @@ export type LeadershipParts = {
   readonly journal: ShardJournal
   readonly runtime: Runtime
   readonly log: Log
+  readonly metrics?: ShardMetrics
   readonly settings: LeadershipSettings
   /** Called for each durable group, in order, before anyone is answered. */
   readonly onDurable: (group: JournalGroup) => void
@@ -42,6 +45,7 @@ export class Leadership implements ShardLeader {
   readonly epoch: number
   readonly state: ShardState
   readonly #parts: LeadershipParts
+  readonly #metrics: ShardMetrics
   readonly #end = new AbortController()
   #position: Position
   #crc: number
@@ -54,6 +58,7 @@ export class Leadership implements ShardLeader {
 
   constructor(parts: LeadershipParts) {
     this.#parts = parts
+    this.#metrics = parts.metrics ?? new ShardMetrics(new Metrics(), '')
     this.shard = parts.shard
     this.epoch = parts.led.position.epoch
     this.state = parts.state
@@ -143,12 +148,17 @@ export class Leadership implements ShardLeader {
     this.#open = null
     this.#inFlight = group
     const body = Buffer.concat(encodeGroup(group.timeMs, group.entries))
+    const { clock } = this.#parts.runtime
+    const begunMs = clock.monotonicMs()
     const end = await this.#appendUntilSettled(body)
     if (end === null || this.ended.aborted) return
     const durable: JournalGroup = { position: end.position, after: this.#position, afterCrc: this.#crc, crc: end.crc, body }
     this.#position = end.position
     this.#crc = end.crc
-    this.#provenMs = this.#parts.runtime.clock.monotonicMs()
+    this.#provenMs = clock.monotonicMs()
+    this.#metrics.groupSeconds.observe((this.#provenMs - begunMs) / 1_000)
+    this.#metrics.groupBytes.observe(body.byteLength)
+    this.#metrics.groupEntries.observe(group.entries.length)
     this.#inFlight = null
     this.#parts.onDurable(durable)
     group.durable.resolve()

@@ -3,8 +3,9 @@
  * names, feeds between the two over nodes. Puts the keepers of each together and gives them the ticks.
  */
 import type { Leases, Membership } from '#shared/cluster/membership.ts'
-import type { Journal } from '#shared/journal/journal.ts'
+import { POSITION_NONE, type Journal } from '#shared/journal/journal.ts'
 import type { Log } from '#shared/log/log.ts'
+import { Metrics } from '#shared/metrics/metrics.ts'
 import { prepareCall, subscribeCall, unsubscribeCall } from '#shared/rpc/feed.ts'
 import type { Cancel, Runtime } from '#shared/runtime/runtime.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
@@ -12,7 +13,9 @@ import type { Transport } from '#shared/transport/transport.ts'
 import { FeedSender, type FeedSettings } from './feed-sender.ts'
 import { LeadKeeper, type LeadKeeperParts } from './lead-keeper.ts'
 import type { Leadership } from './leadership.ts'
+import { type ShardGauges, ShardMetrics } from './metrics.ts'
 import type { ShardLeader, ShardLeaders } from './shard-leader.ts'
+import type { ShardState } from './shard-state.ts'
 import { SnapshotStore } from './snapshot-store.ts'
 import { Snapshotter, type SnapshotterParts } from './snapshotter.ts'
 import type { ShardView, ShardViews } from './shard-view.ts'
@@ -31,6 +34,7 @@ export type ShardHostParts = {
   readonly transport: Transport
   readonly runtime: Runtime
   readonly log: Log
+  readonly metrics?: ShardMetrics
   readonly settings: ShardHostSettings
 }
 
@@ -48,10 +52,12 @@ export class ShardHost implements ShardLeaders, ShardViews {
     this.#parts = parts
     const { transport, runtime, settings, store, membership } = parts
     const snapshots = new SnapshotStore(store, membership.current().clusterId)
-    this.#feeds = new FeedSender(transport, runtime, settings)
+    const metrics = parts.metrics ?? new ShardMetrics(new Metrics(), '')
+    this.#feeds = new FeedSender(transport, runtime, settings, metrics)
     this.#views = new ViewKeeper({ ...parts, snapshots, isLedHere: (shard) => this.#leads.isLedHere(shard) })
-    const snapshotter = new Snapshotter({ ...parts, snapshots })
-    this.#leads = new LeadKeeper({ ...parts, views: this.#views, feeds: this.#feeds, snapshotter })
+    const snapshotter = new Snapshotter({ ...parts, snapshots, metrics })
+    this.#leads = new LeadKeeper({ ...parts, views: this.#views, feeds: this.#feeds, snapshotter, metrics })
+    metrics.watch({ shards: () => this.#gauges(), feedCount: () => this.#feeds.load.followers })
     transport.serve(subscribeCall, async ({ shards }, { fromNode }) => ({ led: shards.flatMap((shard) => this.#subscribe(shard, fromNode)) }))
     transport.serve(unsubscribeCall, async ({ shards }, { fromNode }) => {
       this.#feeds.unsubscribe(fromNode, shards)
@@ -96,6 +102,11 @@ export class ShardHost implements ShardLeaders, ShardViews {
     return this.#leads.missing()
   }
 
+  /** Of the shards that this node leads, as far as they are durable. */
+  durableStates(): ShardState[] {
+    return this.#leads.led().flatMap((shard) => this.#views.opened(shard)?.state ?? [])
+  }
+
   /** Waits until shards that placement moved elsewhere are led there, for at most `withinMs`. */
   handedOver(withinMs: number): Promise<void> {
     return this.#leads.handedOver(withinMs)
@@ -117,6 +128,16 @@ export class ShardHost implements ShardLeaders, ShardViews {
     this.#unwatch()
     this.#cancelTick()
     this.#views.stop()
+  }
+
+  #gauges(): ShardGauges[] {
+    const views = this.#views.all().map(({ shard, failure, position, ageMs, bytesSinceSnapshot }): ShardGauges => {
+      const isLeading = this.#leads.leader(shard) !== null
+      const fedAgeSeconds = isLeading ? 0 : ageMs / 1_000
+      return { shard, isLeading, isQuarantined: failure !== null, position, fedAgeSeconds, journalBytes: bytesSinceSnapshot }
+    })
+    const none = { isLeading: false, isQuarantined: true, position: POSITION_NONE, fedAgeSeconds: 0, journalBytes: 0 }
+    return [...views, ...[...this.#views.unreadable].map((shard) => ({ shard, ...none }))]
   }
 
   #follow(): void {

@@ -2,6 +2,12 @@
  * Where the bytes of a shard's partitions are: per partition columns in typed arrays, one entry for neighbouring
  * batches of a partition in one chunk, so that it grows with chunks x partitions. Pure; changed by `applyIndexEntry` only.
  * An entry takes 40 bytes: baseOffset, maxTimestamp, runningMax f64; offsetCount, objectId, position, length u32.
+ * In a snapshot (docs/object-format.md):
+ *   head       formatVersion u8 | sourceCount u32, then nodeId i32 | nodeEpoch f64 | nonce string | lane u8 each
+ *   objects    count u32, then two columns: index of the source u32, chunkSeq f64
+ *   partition  count u32 of local ids, then here u8 (0: a gap) | topicId 16 bytes | partition u32 | entryCount u32 |
+ *              the seven columns of its entries, in the order above
+ * Columns lie as they are in memory: little-endian, all values of one field, then all of the next.
  */
 import { sourceName, type ChunkRef, type Source } from '#shared/object/chunk-ref.ts'
 import { readCommitEntry } from '../partition/commit-entry.ts'

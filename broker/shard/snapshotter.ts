@@ -3,6 +3,7 @@ import { explain } from '#shared/errors/zonewise-error.ts'
 import type { Journal } from '#shared/journal/journal.ts'
 import type { Log } from '#shared/log/log.ts'
 import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
+import type { ShardMetrics } from './metrics.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 import type { ViewRunner } from './view-runner.ts'
 
@@ -14,6 +15,7 @@ export type SnapshotterParts = {
   readonly journal: Journal
   readonly runtime: Runtime
   readonly log: Log
+  readonly metrics: ShardMetrics
   readonly settings: { readonly snapshotJournalBytes: number }
 }
 
@@ -39,18 +41,21 @@ export class Snapshotter {
 
   /** Writes a snapshot of what is durable now, unless one is being written. What fails is said, and tried again later. */
   async write(view: ViewRunner, epoch: number): Promise<void> {
-    const { snapshots, journal, runtime, log } = this.#parts
+    const { snapshots, journal, runtime, log, metrics } = this.#parts
     const { shard, bytesSinceSnapshot } = view
     if (this.#busy.has(shard) || view.failure !== null || bytesSinceSnapshot === 0) return
     this.#busy.add(shard)
     try {
+      const begunMs = runtime.clock.monotonicMs()
       await snapshots.write(view.durable)
+      metrics.snapshotSeconds.observe((runtime.clock.monotonicMs() - begunMs) / 1_000)
       view.snapshotTaken(bytesSinceSnapshot)
       this.#failures.delete(shard)
       const to = await snapshots.trimmable(shard)
       if (to !== null) await (await journal.shard(shard)).trim(epoch, to)
       await snapshots.prune(shard)
     } catch (error) {
+      metrics.snapshotFailures.add(1)
       log.warn('snapshot not written', { shard, reason: explain(error) })
       const failures = this.#failures.get(shard) ?? 0
       this.#failures.set(shard, failures + 1)

@@ -50,6 +50,7 @@ export class ViewKeeper implements ShardViews {
   readonly #receiver: FeedReceiver
   readonly #kept = new Map<number, Kept>()
   readonly #wanting = new Set<number>() // views that are to be subscribed
+  readonly #unreadable = new Set<number>() // shards whose view could not be opened for damage
   #subscribeDue = false
   #stopping = false
 
@@ -87,6 +88,11 @@ export class ViewKeeper implements ShardViews {
     return [...this.#kept.values()].flatMap(({ view }) => (view === null ? [] : [view]))
   }
 
+  /** Shards whose newest attempt to open a view found damage. */
+  get unreadable(): ReadonlySet<number> {
+    return this.#unreadable
+  }
+
   /** Other nodes lead, or this one does: views follow whoever leads now. */
   follow(): void {
     for (const shard of this.#kept.keys()) this.#followLeader(shard)
@@ -114,12 +120,19 @@ export class ViewKeeper implements ShardViews {
 
   #open(shard: number): Kept {
     const kept: Kept = {
-      opened: this.#openView(shard).then((view) => { kept.view = view; return view }),
+      opened: this.#openView(shard).then((view) => {
+        kept.view = view
+        this.#unreadable.delete(shard)
+        return view
+      }),
       view: null, fedBy: NO_NODE, asks: 0, stopTail: null, failing: false
     }
     this.#kept.set(shard, kept)
     // A view that could not be opened is forgotten, so that the next reader tries again.
-    kept.opened.then(() => { this.#followLeader(shard) }, () => { if (this.#kept.get(shard) === kept) this.#kept.delete(shard) })
+    kept.opened.then(() => { this.#followLeader(shard) }, (error: unknown) => {
+      if (error instanceof ZonewiseError && error.code === 'SHARD_QUARANTINED') this.#unreadable.add(shard)
+      if (this.#kept.get(shard) === kept) this.#kept.delete(shard)
+    })
     return kept
   }
 

@@ -1,5 +1,9 @@
-/** HTTP of a process: health, metrics and the ledger. It listens before the node starts: `/ready` can say why not. */
+/**
+ * HTTP of a process: health, metrics and the ledger. It listens before the node starts: `/ready` can say why not.
+ * Bounded: so many connections, small requests without a body, and time limits; looks at the node are shared.
+ */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { Running } from '#cli/node/types.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
@@ -7,6 +11,8 @@ import { indexPage } from './index-page.ts'
 
 const TURN_MS = 1_000
 const TURN_LATE_MS = 5_000 // an event loop that did not turn for so long is not alive
+const LIMITS = { connectionsMax: 256, headerBytesMax: 8 * 1_024, requestMs: 10_000, keepAliveMs: 75_000 } as const
+const METHODS: readonly (string | undefined)[] = ['GET', 'HEAD']
 
 export type HttpOptions = { readonly host: string; readonly port: number; readonly runtime: Runtime }
 
@@ -17,7 +23,7 @@ export type HttpServer = {
   close(): Promise<void>
 }
 
-type Answer = { readonly status: number; readonly type: 'json' | 'text' | 'html'; readonly body: string }
+type Answer = { readonly status: number; readonly type: keyof typeof TYPES; readonly body: string }
 
 const PATHS = {
   '/': 'this list',
@@ -29,72 +35,143 @@ const PATHS = {
 
 const TYPES = {
   json: 'application/json; charset=utf-8',
-  text: 'text/plain; version=0.0.4; charset=utf-8',
+  metrics: 'text/plain; version=0.0.4; charset=utf-8',
   html: 'text/html; charset=utf-8'
 } as const
 
 /** @throws ZonewiseError PORT_IN_USE */
-export function serveHttp({ host, port, runtime }: HttpOptions): Promise<HttpServer> {
-  let running: Running | null = null
-  let turnedMs = runtime.clock.monotonicMs()
-  const turn = (): (() => void) => runtime.timer.after(TURN_MS, () => {
-    turnedMs = runtime.clock.monotonicMs()
-    cancelTurn = turn()
+export async function serveHttp({ host, port, runtime }: HttpOptions): Promise<HttpServer> {
+  const answers = new Answers(runtime)
+  const { headerBytesMax, requestMs, keepAliveMs, connectionsMax } = LIMITS
+  const options = {
+    maxHeaderSize: headerBytesMax, headersTimeout: requestMs, requestTimeout: requestMs, keepAliveTimeout: keepAliveMs
+  }
+  const server = createServer(options, (request, response) => { void handle(answers, request, response) })
+  server.maxConnections = connectionsMax
+  server.on('clientError', refuseMalformed)
+  server.on('connect', (_request, socket) => { endWith(socket, notAllowed()) }) // Node hands these out without an answer
+  const bound = Promise.withResolvers<void>()
+  server.once('error', (error: NodeJS.ErrnoException) => {
+    const code = error.code === 'EADDRINUSE' || error.code === 'EACCES' ? 'PORT_IN_USE' : 'SETTING_INVALID'
+    bound.reject(new ZonewiseError(code, 'cannot listen for http', { host, port, reason: error.code }, error))
   })
-  let cancelTurn = turn()
+  server.listen(port, host, bound.resolve)
+  try {
+    await bound.promise
+  } catch (error) {
+    answers.close()
+    throw error
+  }
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : port,
+    attach: (running) => { answers.running = running },
+    close: () => new Promise((closed) => {
+      answers.close()
+      server.close(() => { closed() })
+      server.closeAllConnections()
+    })
+  }
+}
 
-  const json = (status: number, value: unknown): Answer =>
-    ({ status, type: 'json', body: `${JSON.stringify(value)}\n` })
-  const starting = (): Answer => json(503, { ready: false, missing: ['the node is starting'] })
+/** What each path says. */
+class Answers {
+  running: Running | null = null
+  readonly #runtime: Runtime
+  #ready: ReturnType<Running['ready']> | null = null // under way: all who ask meanwhile share it
+  #turnedMs: number
+  #cancelTurn: () => void = () => {}
 
-  const answer = async (path: string): Promise<Answer> => {
-    switch (path) {
-      case '/': return { status: 200, type: 'html', body: indexPage(PATHS, running?.endpoints ?? []) }
-      case '/live': {
-        const lateMs = Math.round(runtime.clock.monotonicMs() - turnedMs)
-        return json(lateMs < TURN_LATE_MS ? 200 : 503, { live: lateMs < TURN_LATE_MS, turnedMsAgo: lateMs })
-      }
-      case '/ready': {
-        if (running === null) return starting()
-        const state = await running.ready()
-        return json(state.ready ? 200 : 503, state)
-      }
-      case '/metrics': return running === null ? starting() : { status: 200, type: 'text', body: running.metricsText() }
-      case '/api/ledger': return running === null ? starting() : json(200, { rows: running.ledger() })
-      default: return json(404, { error: 'there is no such path', paths: PATHS })
-    }
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime
+    this.#turnedMs = runtime.clock.monotonicMs()
+    this.#turn()
   }
 
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const isRead = request.method === 'GET' || request.method === 'HEAD'
-    const path = (request.url ?? '/').split('?', 1)[0]!
-    let given: Answer
-    try {
-      given = isRead ? await answer(path) : json(405, { error: 'only GET and HEAD are served' })
-    } catch (error) {
-      given = json(500, { error: error instanceof Error ? error.message : String(error) })
-    }
-    response.writeHead(given.status, { 'content-type': TYPES[given.type], 'cache-control': 'no-store' })
-    response.end(request.method === 'HEAD' ? undefined : given.body)
+  close(): void {
+    this.#cancelTurn()
   }
 
-  const server = createServer((request, response) => { void handle(request, response) })
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const code = error.code === 'EADDRINUSE' || error.code === 'EACCES' ? 'PORT_IN_USE' : 'SETTING_INVALID'
-      reject(new ZonewiseError(code, 'cannot listen for http', { host, port, reason: error.code }, error))
+  async to(path: string): Promise<Answer> {
+    const { running } = this
+    if (path === '/') return { status: 200, type: 'html', body: indexPage(PATHS, running?.endpoints ?? []) }
+    if (path === '/live') return this.#live()
+    if (!Object.hasOwn(PATHS, path)) return json(404, { error: 'there is no such path', paths: PATHS })
+    if (running === null) return json(503, { ready: false, missing: ['the node is starting'] })
+    if (path === '/metrics') return { status: 200, type: 'metrics', body: running.metricsText() }
+    if (path === '/api/ledger') return json(200, { rows: running.ledger() })
+    const state = await (this.#ready ??= running.ready().finally(() => { this.#ready = null }))
+    return json(state.ready ? 200 : 503, state)
+  }
+
+  #live(): Answer {
+    const turnedMsAgo = Math.round(this.#runtime.clock.monotonicMs() - this.#turnedMs)
+    const live = turnedMsAgo < TURN_LATE_MS
+    return json(live ? 200 : 503, { live, turnedMsAgo })
+  }
+
+  #turn(): void {
+    this.#cancelTurn = this.#runtime.timer.after(TURN_MS, () => {
+      this.#turnedMs = this.#runtime.clock.monotonicMs()
+      this.#turn()
     })
-    server.listen(port, host, () => {
-      const address = server.address()
-      resolve({
-        port: typeof address === 'object' && address !== null ? address.port : port,
-        attach: (node) => { running = node },
-        close: () => new Promise((closed) => {
-          cancelTurn()
-          server.close(() => { closed() })
-          server.closeAllConnections()
-        })
-      })
-    })
+  }
+}
+
+async function handle(answers: Answers, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (!METHODS.includes(request.method)) {
+    response.setHeader('allow', METHODS.join(', '))
+    response.setHeader('connection', 'close') // whatever body follows is not read
+    send(response, notAllowed())
+    return
+  }
+  const path = pathOf(request)
+  try {
+    const answer = path === null ? json(400, { error: 'the request target is no path' }) : await answers.to(path)
+    send(response, answer, request.method === 'HEAD')
+  } catch (error) {
+    send(response, json(500, { error: error instanceof Error ? error.message : String(error) }))
+  }
+}
+
+/** A target may also be a whole address (RFC 9112, 3.2.2). */
+function pathOf({ url = '/' }: IncomingMessage): string | null {
+  if (url.startsWith('/')) return url.split('?', 1)[0]!
+  return URL.canParse(url) ? new URL(url).pathname : null
+}
+
+function send(response: ServerResponse, { status, type, body }: Answer, headOnly = false): void {
+  response.writeHead(status, {
+    'content-type': TYPES[type], 'content-length': Buffer.byteLength(body), 'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff'
   })
+  response.end(headOnly ? undefined : body)
+}
+
+const MALFORMED: Readonly<Record<string, readonly [status: number, error: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, `the request line and headers are longer than ${LIMITS.headerBytesMax} bytes`],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not come in time']
+}
+
+/** What is no HTTP is told so, and the connection ends. */
+function refuseMalformed({ code = '' }: NodeJS.ErrnoException, socket: Duplex): void {
+  const [status, error] = MALFORMED[code] ?? [400, 'this is no HTTP request']
+  endWith(socket, json(status, { error }))
+}
+
+function endWith(socket: Duplex, { status, type, body }: Answer): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const head = [`HTTP/1.1 ${status} Refused`, `content-type: ${TYPES[type]}`, `content-length: ${Buffer.byteLength(body)}`]
+  socket.end(`${[...head, 'connection: close'].join('\r\n')}\r\n\r\n${body}`)
+}
+
+function json(status: number, value: unknown): Answer {
+  return { status, type: 'json', body: `${JSON.stringify(value)}\n` }
+}
+
+function notAllowed(): Answer {
+  return json(405, { error: 'only GET and HEAD are served' })
 }

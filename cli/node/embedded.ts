@@ -11,7 +11,7 @@ import { StaticMembership } from '#shared/cluster/static-membership.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { openFileJournal } from '#shared/journal/file-journal.ts'
 import type { Journal } from '#shared/journal/journal.ts'
-import { measuredShardJournal } from '#shared/journal/measured-journal.ts'
+import { measuredJournal } from '#shared/journal/measured-journal.ts'
 import { MemoryJournal, MemoryJournalMedium } from '#shared/journal/memory-journal.ts'
 import { Ledger } from '#shared/ledger/ledger.ts'
 import { uuidFromBytes } from '#shared/binary/uuid.ts'
@@ -21,6 +21,7 @@ import { MeasuredStore } from '#shared/store/measured-store.ts'
 import { MemoryStore } from '#shared/store/memory-store.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import { InProcessNetwork } from '#shared/transport/in-process.ts'
+import { exposeMemory } from '../metrics.ts'
 import { openDataFolder, type DataFolder } from '../platform/data-folder.ts'
 import { nodeFiles } from '../platform/node-files.ts'
 import { ZonewiseNode } from './node.ts'
@@ -66,10 +67,13 @@ async function openStore({ store, data, runtime, brokerSettings }: StartOptions)
   return openFileStore({ files: nodeFiles, root: folderOf(store, data, 'store'), handlesMax: brokerSettings.storeFilesOpenMax })
 }
 
-async function openJournal({ journal, data, runtime, log, onFatal, brokerSettings }: StartOptions): Promise<Journal> {
+async function openJournal({ journal, data, runtime, log, metrics, onFatal, brokerSettings }: StartOptions): Promise<Journal> {
   if (journal === 'memory:') return new MemoryJournal(new MemoryJournalMedium(), { chance: runtime.chance })
-  const { journalSegmentBytes: segmentBytes, journalFrameBytesMax: frameBytesMax, journalRecentBytesMax: recentBytesMax } = brokerSettings
-  return openFileJournal({ files: nodeFiles, folder: folderOf(journal, data, 'journal'), runtime, log, segmentBytes, frameBytesMax, recentBytesMax, onFailure: onFatal })
+  return openFileJournal({
+    files: nodeFiles, folder: folderOf(journal, data, 'journal'), runtime, log, metrics, onFailure: onFatal,
+    segmentBytes: brokerSettings.journalSegmentBytes, frameBytesMax: brokerSettings.journalFrameBytesMax,
+    recentBytesMax: brokerSettings.journalRecentBytesMax
+  })
 }
 
 function folderOf(place: string | undefined, data: string, name: string): string {
@@ -98,10 +102,15 @@ async function startNodes(options: StartOptions, cluster: Cluster, folder: DataF
     nodeId: i + 1, nodeEpoch: await nextNodeEpoch(store, i + 1), zone, roles: { gateway: true, broker: true }, listeners: []
   })))
   const membership = new StaticMembership({ version: 1, clusterId, shardCount, nodes: infos })
-  const nodes = infos.map((info) => new ZonewiseNode({
-    info, membership, memory, network, ledger, runtime, metrics, gatewaySettings, brokerSettings, log: log.child({ node: info.nodeId }),
-    journal: measuredJournal(journal, ledger, info.zone), store: new MeasuredStore(store, { ledger, zone: info.zone, clock: runtime.clock }), transport: hub.attach(info)
-  }))
+  exposeMemory(metrics, memory)
+  const nodes = infos.map((info) => {
+    const measured = { ledger, zone: info.zone, clock: runtime.clock, metrics }
+    return new ZonewiseNode({
+      info, membership, memory, network, ledger, runtime, metrics, gatewaySettings, brokerSettings,
+      log: log.child({ node: info.nodeId }), journal: measuredJournal(journal, measured),
+      store: new MeasuredStore(store, measured), transport: hub.attach(info)
+    })
+  })
   try {
     await Promise.all(nodes.map((node) => node.start()))
     const bound = await Promise.all(nodes.map((node, i) => node.listen([toInfo(listeners[i]!)])))
@@ -128,16 +137,6 @@ async function startNodes(options: StartOptions, cluster: Cluster, folder: DataF
       await store.close()
       folder?.close()
     }
-  }
-}
-
-function measuredJournal(journal: Journal, ledger: Ledger, zone: string): Journal {
-  return {
-    shard: async (shard) => measuredShardJournal(await journal.shard(shard), ledger, zone),
-    create: (shard) => journal.create(shard),
-    clusterId: () => journal.clusterId(),
-    setClusterId: (clusterId) => journal.setClusterId(clusterId),
-    close: () => journal.close()
   }
 }
 

@@ -3,19 +3,26 @@
  * production, tests and simulation run the same composition. `nodeEpoch` is durable before the node is made.
  */
 import { BlockCache } from '#broker/cache/block-cache.ts'
+import { CacheMetrics } from '#broker/cache/metrics.ts'
 import { CatalogDriver } from '#broker/catalog/catalog-driver.ts'
 import { catalogLimits, catalogSettings } from '#broker/catalog/catalog-settings.ts'
 import { CatalogView } from '#broker/catalog/catalog-view.ts'
+import { exposeCatalog } from '#broker/catalog/metrics.ts'
 import { serveShardTopics } from '#broker/catalog/shard-topics.ts'
 import type { BrokerSettings } from '#broker/config.ts'
 import { GroupCoordinator } from '#broker/group/group-coordinator.ts'
+import { GroupMetrics } from '#broker/group/metrics.ts'
 import { CommitService } from '#broker/partition/commit-service.ts'
+import { ReaderMetrics } from '#broker/reader/metrics.ts'
 import { ZoneReader } from '#broker/reader/zone-reader.ts'
+import { ShardMetrics } from '#broker/shard/metrics.ts'
 import { ShardHost } from '#broker/shard/shard-host.ts'
 import type { GatewaySettings } from '#gateway/config.ts'
 import { Fetcher } from '#gateway/fetch/fetcher.ts'
+import { FetchMetrics } from '#gateway/fetch/metrics.ts'
 import { Gateway } from '#gateway/gateway.ts'
 import { Ingest } from '#gateway/ingest/ingest.ts'
+import { IngestMetrics } from '#gateway/ingest/metrics.ts'
 import type { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { NO_LEASES, type Leases, type ListenerInfo, type Membership, type NodeInfo } from '#shared/cluster/membership.ts'
 import type { Journal } from '#shared/journal/journal.ts'
@@ -54,29 +61,43 @@ export class ZonewiseNode {
 
   constructor(parts: NodeParts) {
     const { info, membership, leases = NO_LEASES, journal, store, transport, runtime, log, brokerSettings: settings } = parts
+    const { nodeId, zone, roles } = info
     this.#parts = parts
-    this.#host = new ShardHost({ nodeId: info.nodeId, leads: info.roles.broker, membership, leases, journal, store, transport, runtime, log, settings })
+    this.#host = new ShardHost({
+      nodeId, leads: roles.broker, membership, leases, journal, store, transport, runtime, log,
+      metrics: new ShardMetrics(parts.metrics, zone), settings
+    })
   }
 
   /** Follows the catalog, takes up the shards that placement gives to this node, serves other nodes. No client yet. */
   async start(): Promise<void> {
-    const { info, runtime } = this.#parts
+    const { info, runtime, metrics } = this.#parts
     this.#host.start()
     const catalog = await CatalogView.open(this.#host, runtime.timer)
     this.#catalog = catalog
+    exposeCatalog(metrics, info.zone, catalog)
     if (info.roles.broker) this.#serveBroker(catalog)
   }
 
   /** Binds the listeners of a gateway. @returns them as bound. @throws ZonewiseError PORT_IN_USE */
   async listen(listeners: readonly ListenerInfo[]): Promise<ListenerInfo[]> {
-    const { info, membership, store, memory, transport, network, ledger, runtime, log, metrics, gatewaySettings: settings } = this.#parts
+    const { info, membership, store, memory, transport, network, ledger, runtime, log, metrics } = this.#parts
+    const { gatewaySettings: settings } = this.#parts
     const catalog = this.#catalog
     if (!info.roles.gateway || catalog === null) return []
     const { nodeId, nodeEpoch, zone } = info
     const { clusterId } = membership.current()
-    const ingest = new Ingest({ nodeId, nodeEpoch, clusterId, store, memory, transport, membership, runtime, log, settings })
-    const fetcher = new Fetcher({ zone, membership, transport, cache: ingest.cache, log, settings })
-    const gateway = new Gateway({ nodeId, nodeEpoch, zone, clusterId, runtime, log, metrics, ledger, settings, membership, catalog, transport, ingest, fetcher, network })
+    const ingest = new Ingest({
+      nodeId, nodeEpoch, clusterId, store, memory, transport, membership, runtime, log,
+      metrics: new IngestMetrics(metrics, zone), settings
+    })
+    const fetcher = new Fetcher({
+      zone, membership, transport, cache: ingest.cache, log, metrics: new FetchMetrics(metrics, zone), settings
+    })
+    const gateway = new Gateway({
+      nodeId, nodeEpoch, zone, clusterId, runtime, log, metrics, ledger, settings, membership, catalog, transport, ingest,
+      fetcher, network
+    })
     this.#role = { gateway, ingest, catalog }
     return gateway.start(listeners)
   }
@@ -111,13 +132,21 @@ export class ZonewiseNode {
   }
 
   #serveBroker(catalog: CatalogView): void {
-    const { membership, store, memory, transport, runtime, log, brokerSettings: settings } = this.#parts
+    const { info: { zone }, membership, store, memory, transport, runtime, log, brokerSettings: settings } = this.#parts
+    const { metrics } = this.#parts
     const host = this.#host
     const { shardCount } = membership.current()
     new CommitService({ host, transport, membership, catalog, log, settings })
-    new ZoneReader({ views: host, transport, cache: new BlockCache(store, memory, settings), runtime, log, settings })
-    new GroupCoordinator({ leaders: host, transport, runtime, log, settings, topics: catalog })
-    new CatalogDriver({ leaders: host, membership, transport, runtime, log, limits: catalogLimits(settings, settings), settings: catalogSettings(settings) })
+    const cache = new BlockCache(store, memory, settings, new CacheMetrics(metrics, zone))
+    new ZoneReader({
+      views: host, transport, cache, runtime, log, metrics: new ReaderMetrics(metrics, zone), settings
+    })
+    const groups = new GroupMetrics(metrics, zone, () => host.durableStates().map((state) => state.groups))
+    new GroupCoordinator({ leaders: host, transport, runtime, log, metrics: groups, settings, topics: catalog })
+    new CatalogDriver({
+      leaders: host, membership, transport, runtime, log, limits: catalogLimits(settings, settings),
+      settings: catalogSettings(settings)
+    })
     serveShardTopics({ transport, leaders: host, catalog, shardCount })
   }
 }

@@ -7,11 +7,13 @@ import { readerOfChunk, zoneReaderOf } from '#shared/cluster/placement.ts'
 import type { Membership } from '#shared/cluster/membership.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
+import { Metrics } from '#shared/metrics/metrics.ts'
 import { sourceName } from '#shared/object/chunk-ref.ts'
 import { planCall, readCall, type PlanRequest, type PlanResponse, type ReadResponse } from '#shared/rpc/read.ts'
 import type { CallReply, Transport } from '#shared/transport/transport.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { LogCache } from '../ingest/log-cache.ts'
+import { FetchMetrics } from './metrics.ts'
 
 export type FetcherParts = {
   readonly zone: string
@@ -19,6 +21,7 @@ export type FetcherParts = {
   readonly transport: Transport
   readonly cache: LogCache
   readonly log: Log
+  readonly metrics?: FetchMetrics
   readonly settings: { readonly readDeadlineMs: number; readonly fetchReadsMax: number }
 }
 
@@ -30,9 +33,11 @@ const PLAN_GRACE_MS = 5_000 // on top of what a plan may wait: then the reader i
 
 export class Fetcher {
   readonly #parts: FetcherParts
+  readonly #metrics: FetchMetrics
 
   constructor(parts: FetcherParts) {
     this.#parts = parts
+    this.#metrics = parts.metrics ?? new FetchMetrics(new Metrics(), '')
   }
 
   /** Asks the zone's reader of a shard; what goes wrong is an error code of every partition asked. */
@@ -45,6 +50,7 @@ export class Fetcher {
       return (await transport.call(reader, planCall, request, options)).response.partitions
     } catch (error) {
       if (signal.aborted || !(error instanceof ZonewiseError)) throw error
+      this.#metrics.planFailures.add(1)
       log.debug('plan failed', { shard: request.shard, reason: explain(error) })
       const isDamaged = error.code === 'SHARD_QUARANTINED'
       const errorCode = isDamaged ? KAFKA_ERROR.KAFKA_STORAGE_ERROR : KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
@@ -59,13 +65,19 @@ export class Fetcher {
   async read(runs: readonly Run[], signal: AbortSignal): Promise<(readonly Uint8Array[] | null)[]> {
     const { cache, settings } = this.#parts
     const found = runs.map((run) => cache.find(run, run.position, run.position + run.length))
+    this.#metrics.ownBytes.add(runs.reduce((sum, { length }, i) => sum + (found[i] === null ? 0 : length), 0))
     const chunks = byChunk([...runs.entries()].filter(([i]) => found[i] === null))
     if (chunks.length === 0) return found
     let next = 0
     const readOn = async (): Promise<void> => {
       for (let wanted = chunks[next++]; wanted !== undefined; wanted = chunks[next++]) {
         const buffers = await this.#readChunk(wanted.map(([, run]) => run), signal)
-        for (const [at, [i]] of wanted.entries()) found[i] = buffers[at] === undefined ? null : [buffers[at]]
+        for (const [at, [i, { length }]] of wanted.entries()) {
+          const buffer = buffers[at]
+          found[i] = buffer === undefined ? null : [buffer]
+          if (buffer === undefined) this.#metrics.readFailures.add(1)
+          else this.#metrics.zoneBytes.add(length)
+        }
       }
     }
     const ends = await Promise.allSettled(Array.from({ length: Math.min(settings.fetchReadsMax, chunks.length) }, readOn))

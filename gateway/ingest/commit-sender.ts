@@ -6,12 +6,14 @@ import type { Membership } from '#shared/cluster/membership.ts'
 import { leaderOf } from '#shared/cluster/placement.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
+import { Metrics } from '#shared/metrics/metrics.ts'
 import type { Source } from '#shared/object/chunk-ref.ts'
 import { forEachAnswer } from '#shared/rpc/commit-rows.ts'
 import { CHUNK_STATUS, COMMIT_ROWS, commitCall, type CommitRequest, type CommitResponse } from '#shared/rpc/commit.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
+import { IngestMetrics } from './metrics.ts'
 import type { PlacedBatch } from './open-chunk.ts'
 
 export type CommitUnit = {
@@ -29,6 +31,7 @@ export type CommitSenderParts = {
   readonly membership: Membership
   readonly runtime: Runtime
   readonly log: Log
+  readonly metrics?: IngestMetrics
   readonly settings: { readonly commitWindow: number; readonly commitDeadlineMs: number }
 }
 
@@ -37,12 +40,14 @@ const RETRY_MAX_MS = 250
 
 export class CommitSender {
   readonly #parts: CommitSenderParts
+  readonly #metrics: IngestMetrics
   #queue: CommitUnit[] = []
   #sending = false
   #stopped = false
 
   constructor(parts: CommitSenderParts) {
     this.#parts = parts
+    this.#metrics = parts.metrics ?? new IngestMetrics(new Metrics(), '')
   }
 
   /** Queues a unit; units come in order of chunkSeq. Bounded by the bytes that the ingest lets in. */
@@ -87,12 +92,16 @@ export class CommitSender {
   }
 
   async #ask(request: CommitRequest): Promise<CommitResponse | null> {
-    const { shard, transport, membership, log, settings } = this.#parts
+    const { shard, transport, membership, runtime: { clock }, log, settings } = this.#parts
     const leader = leaderOf(membership.current(), shard)
+    const begunMs = clock.monotonicMs()
     try {
-      return (await transport.call(leader, commitCall, request, { deadlineMs: settings.commitDeadlineMs })).response
+      const { response } = await transport.call(leader, commitCall, request, { deadlineMs: settings.commitDeadlineMs })
+      this.#metrics.commitSeconds.observe((clock.monotonicMs() - begunMs) / 1_000)
+      return response
     } catch (error) {
       if (!(error instanceof ZonewiseError)) throw error
+      this.#metrics.commitFailures.add(1)
       log.debug('commit not answered', { shard, leader, reason: explain(error) })
       return null
     }

@@ -10,6 +10,7 @@ import { releaseAll, retain, type MemoryPool } from '#shared/binary/memory-pool.
 import type { Membership } from '#shared/cluster/membership.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
+import { Metrics } from '#shared/metrics/metrics.ts'
 import { LANE, type Source } from '#shared/object/chunk-ref.ts'
 import { writeRows } from '#shared/rpc/commit-rows.ts'
 import { randomHex } from '#shared/runtime/random-hex.ts'
@@ -22,6 +23,7 @@ import { writeChunk } from './chunk-writer.ts'
 import { CommitSender } from './commit-sender.ts'
 import { Deadlines } from './deadlines.ts'
 import { LogCache } from './log-cache.ts'
+import { IngestMetrics } from './metrics.ts'
 import { OpenChunk, type PartitionBatches, type PendingBatch, type PlacedBatch, type SealedChunk } from './open-chunk.ts'
 
 const STOP_LOOK_MS = 5
@@ -47,6 +49,7 @@ export type IngestParts = {
   readonly membership: Membership
   readonly runtime: Runtime
   readonly log: Log
+  readonly metrics?: IngestMetrics
   readonly settings: IngestSettings
 }
 
@@ -63,6 +66,7 @@ export class Ingest {
   readonly cache: LogCache
   readonly deadlines: Deadlines
   readonly #parts: IngestParts
+  readonly #metrics: IngestMetrics
   readonly #senders = new Map<number, CommitSender>()
   readonly #inFlight: InFlight[] = [] // in order of chunkSeq, until released to the leaders
   readonly #toWrite: InFlight[] = [] // those of them whose PUT has not begun
@@ -83,6 +87,8 @@ export class Ingest {
     this.arena = new FrameArena(memory)
     this.cache = new LogCache(this.source, settings.logCacheBytesMax)
     this.deadlines = new Deadlines(runtime)
+    this.#metrics = parts.metrics ?? new IngestMetrics(new Metrics(), '')
+    this.#metrics.watch(() => ({ undecidedBytes: this.#bytes, puts: this.#puts, logCacheBytes: this.cache.bytes }))
   }
 
   /** Bytes taken and not decided yet. */
@@ -98,7 +104,10 @@ export class Ingest {
     const length = batch.bytes.byteLength
     const { ingestBytesMax, chunkBytesMax } = this.#parts.settings
     if (this.#stopping || this.#lost) return KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
-    if (this.#bytes > 0 && this.#bytes + length > ingestBytesMax) return KAFKA_ERROR.REQUEST_TIMED_OUT
+    if (this.#bytes > 0 && this.#bytes + length > ingestBytesMax) {
+      this.#metrics.refusals.add(1)
+      return KAFKA_ERROR.REQUEST_TIMED_OUT
+    }
     this.#bytes += length
     retain(batch.bytes) // until the log cache lets go of it, or it fails and no PUT reads it
     const open = (this.#open ??= this.#openChunk())
@@ -151,6 +160,7 @@ export class Ingest {
     this.#dropOpen()
     const chunk = open.seal({ source: this.source, chunkSeq: this.#nextSeq++ }, clusterId)
     const inFlight: InFlight = { chunk, outcome: 'none', isWriting: false, isAbandoned: false }
+    this.#metrics.sealed(chunk.payloadBytes, chunk.payload.length, chunk.payloadBytes / settings.chunkBytesMax)
     this.#inFlight.push(inFlight)
     this.#toWrite.push(inFlight)
     this.#writeNext()
@@ -173,14 +183,17 @@ export class Ingest {
   async #write(inFlight: InFlight): Promise<void> {
     const { store, runtime, settings, log } = this.#parts
     const { chunk } = inFlight
+    const begunMs = runtime.clock.monotonicMs()
     this.#puts += 1
     inFlight.isWriting = true
     try {
       await writeChunk(store, chunk, runtime, settings.chunkGiveUpMs)
       inFlight.outcome = 'durable'
+      this.#metrics.putSeconds.observe((runtime.clock.monotonicMs() - begunMs) / 1_000)
     } catch (error) {
       if (!(error instanceof ZonewiseError)) throw error
       inFlight.outcome = 'given up'
+      this.#metrics.givenUp.add(1)
       if (!this.#killed) log.error('chunk given up', { key: chunk.key, reason: explain(error) })
       if (error.code === 'OBJECT_EXISTS') this.#lost = true
     }
@@ -230,7 +243,8 @@ export class Ingest {
     const known = this.#senders.get(shard)
     if (known !== undefined) return known
     const { transport, membership, runtime, log, settings } = this.#parts
-    const sender = new CommitSender({ shard, source: this.source, transport, membership, runtime, log, settings })
+    const parts = { shard, source: this.source, transport, membership, runtime, log, metrics: this.#metrics, settings }
+    const sender = new CommitSender(parts)
     this.#senders.set(shard, sender)
     return sender
   }

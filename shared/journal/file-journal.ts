@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
 import { type Log, silentLog } from '../log/log.ts'
+import { Metrics } from '../metrics/metrics.ts'
 import type { Files } from '../runtime/files.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { FileShard } from './file-shard.ts'
@@ -14,6 +15,7 @@ import { assertSameCluster, type Journal, type ShardJournal } from './journal.ts
 import { GroupReader } from './group-reader.ts'
 import { JournalMeta } from './journal-meta.ts'
 import { LogWriter } from './log-writer.ts'
+import { FrameMetrics } from './metrics.ts'
 import { recover, type Recovered } from './recovery.ts'
 import { aligned, SEGMENT } from './segment-format.ts'
 import { type Segment, SegmentFiles } from './segment-files.ts'
@@ -31,6 +33,7 @@ export type FileJournalOptions = {
   /** A write or sync failed: nothing is acknowledged from now on, and the process must stop. */
   readonly onFailure: (error: ZonewiseError) => void
   readonly log?: Log
+  readonly metrics?: Metrics
 }
 
 /** @throws ZonewiseError JOURNAL_CORRUPT, JOURNAL_MISSING (shards, but no segment), FORMAT_TOO_NEW, STORE_* */
@@ -77,7 +80,10 @@ class FileJournal implements Journal {
       this.#byNumber.set(opened.number, opened)
       this.#clean()
     }
-    const writerOptions = { segmentFiles, timer: runtime.timer, frameBytesMax, onFailure, onRoll }
+    const { timer, clock } = runtime
+    const metrics = new FrameMetrics(options.metrics ?? new Metrics())
+    metrics.watch(() => this.#segments.length)
+    const writerOptions = { segmentFiles, timer, clock, metrics, frameBytesMax, onFailure, onRoll }
     this.#writer = new LogWriter(writerOptions, recovered.segments.at(-1)!, recovered.nextFrameSeq)
     for (const shard of meta.shards) this.#open(shard).load(recovered.shards.get(shard))
   }

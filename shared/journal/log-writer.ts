@@ -5,7 +5,8 @@
  */
 import assert from 'node:assert/strict'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
-import type { Timer } from '../runtime/runtime.ts'
+import type { Clock, Timer } from '../runtime/runtime.ts'
+import type { FrameMetrics } from './metrics.ts'
 import { aligned, encodeRecordHeader, type RecordHeader, sealFrame, SEGMENT, viewOf } from './segment-format.ts'
 import type { Segment, SegmentFiles } from './segment-files.ts'
 
@@ -22,6 +23,8 @@ export type LogRecord = {
 export type LogWriterOptions = {
   readonly segmentFiles: SegmentFiles
   readonly timer: Timer
+  readonly clock: Clock
+  readonly metrics: FrameMetrics
   readonly frameBytesMax: number // soft: a record is never split
   readonly onFailure: (error: ZonewiseError) => void
   /** A segment was left behind for a new one. */
@@ -113,12 +116,19 @@ export class LogWriter {
     const segment = this.#segment
     const frame = layOut(records, bodyBytes, frameBytes, segment.life, this.#frameSeq)
     const start = segment.endPosition
+    const { clock, metrics } = this.#options
     try {
+      const begunMs = clock.monotonicMs()
       await segment.file.write(start, frame.chunks)
+      const writtenMs = clock.monotonicMs()
       await segment.file.sync()
+      metrics.writeSeconds.observe((writtenMs - begunMs) / 1_000)
+      metrics.syncSeconds.observe((clock.monotonicMs() - writtenMs) / 1_000)
     } catch (cause) {
       return this.#fail(records, cause, segment.file.path)
     }
+    metrics.bytes.observe(frameBytes)
+    metrics.records.observe(records.length)
     segment.endPosition += frameBytes
     this.#frameSeq += 1
     for (let n = 0; n < records.length; n++) records[n]!.durable(segment, start + frame.bodyOffsets[n]!, frame.bodies[n]!)

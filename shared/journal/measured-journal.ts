@@ -1,19 +1,59 @@
-/** Counts appends and reads of one shard's journal in the ledger; everything else passes through. */
+/** Counts appends and reads of a journal in the ledger and as metrics; everything else passes through. */
 import type { Ledger, Place } from '../ledger/ledger.ts'
-import type { ShardJournal } from './journal.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { Clock } from '../runtime/runtime.ts'
+import type { Journal, ShardJournal } from './journal.ts'
+import { AppendMetrics } from './metrics.ts'
 
-export function measuredShardJournal(inner: ShardJournal, ledger: Ledger, zone: Place): ShardJournal {
-  const written = ledger.cell(zone, 'journal', 'journal')
-  const read = ledger.cell('journal', zone, 'journal')
+export type MeasuredJournalOptions = {
+  readonly ledger: Ledger
+  readonly zone: Place // of the node that uses the journal
+  readonly clock: Clock
+  readonly metrics: Metrics
+}
+
+export function measuredJournal(inner: Journal, { ledger, zone, clock, metrics }: MeasuredJournalOptions): Journal {
+  const parts = {
+    written: ledger.cell(zone, 'journal', 'journal'), read: ledger.cell('journal', zone, 'journal'), clock,
+    metrics: new AppendMetrics(metrics, zone)
+  }
+  return {
+    shard: async (shard) => measuredShard(await inner.shard(shard), parts),
+    create: (shard) => inner.create(shard),
+    clusterId: () => inner.clusterId(),
+    setClusterId: (clusterId) => inner.setClusterId(clusterId),
+    close: () => inner.close()
+  }
+}
+
+type Parts = {
+  readonly written: ReturnType<Ledger['cell']>
+  readonly read: ReturnType<Ledger['cell']>
+  readonly clock: Clock
+  readonly metrics: AppendMetrics
+}
+
+function measuredShard(inner: ShardJournal, { written, read, clock, metrics }: Parts): ShardJournal {
   return {
     lead: (above, known) => {
       written.requests += 1
       return inner.lead(above, known)
     },
-    append: (epoch, after, body) => {
+    append: async (epoch, after, body) => {
+      const bytes = body.reduce((sum, chunk) => sum + chunk.byteLength, 0)
       written.requests += 1
-      for (const chunk of body) written.bytes += chunk.byteLength
-      return inner.append(epoch, after, body)
+      written.bytes += bytes
+      metrics.bytes.add(bytes)
+      const begunMs = clock.monotonicMs()
+      let isDurable = false
+      try {
+        const outcome = await inner.append(epoch, after, body)
+        isDurable = outcome.kind === 'durable'
+        return outcome
+      } finally {
+        if (isDurable) metrics.seconds.observe((clock.monotonicMs() - begunMs) / 1_000)
+        else metrics.failures.add(1)
+      }
     },
     end: () => {
       read.requests += 1

@@ -1,6 +1,7 @@
 /**
  * Metrics as tables: `<part>/metrics.ts` defines rows, constructors take handles, the registry renders Prometheus text.
- * Names are `zonewise_<part>_<what>_<unit>`, counters end in `_total`; seconds and bytes. A handle costs an addition.
+ * Names are `zonewise_<part>_<what>_<unit>`, counters end in `_total`; seconds and bytes. A handle costs an addition;
+ * what somebody knows anyway is polled when the text is rendered, and costs nothing before.
  */
 import assert from 'node:assert/strict'
 
@@ -18,6 +19,8 @@ export type Counter = { add(count: number): void }
 export type Gauge = { set(value: number): void; add(delta: number): void }
 export type Histogram = { observe(value: number): void }
 export type Labels = Readonly<Record<string, string>>
+/** Values as they are now; those with the same labels, of whomever, add up. */
+export type Poll = () => Iterable<readonly [Labels, number]>
 
 /** Bounds from 0.25 ms to 30 s, for what takes part of a request. */
 export const SECONDS_BUCKETS: readonly number[] =
@@ -26,8 +29,14 @@ export const SECONDS_BUCKETS: readonly number[] =
 /** Bounds from 256 bytes to 64 MiB. */
 export const BYTES_BUCKETS: readonly number[] = Array.from({ length: 10 }, (_, i) => 256 * 4 ** i)
 
-/** Series per metric: a label whose values grow without end is a bug. */
-const SERIES_MAX = 10_000
+/** Bounds from 1 to 65,536, for how many of something go together. */
+export const COUNT_BUCKETS: readonly number[] = Array.from({ length: 9 }, (_, i) => 4 ** i)
+
+/** Bounds of a share. */
+export const RATIO_BUCKETS: readonly number[] = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1]
+
+/** Series per metric: a label whose values grow without end is a bug. Three zones of 4,096 shards are fewer. */
+const SERIES_MAX = 20_000
 
 class Value implements Counter, Gauge {
   value = 0
@@ -60,13 +69,11 @@ class Buckets implements Histogram {
   }
 }
 
-type Family = { readonly row: MetricRow; readonly series: Map<string, Value | Buckets> }
-type Collect = () => void
+type Family = { readonly row: MetricRow; readonly series: Map<string, Value | Buckets>; readonly polls: Poll[] }
 
 /** Handles are taken once, in constructors: the same row and labels give the same handle. */
 export class Metrics {
   readonly #families = new Map<string, Family>()
-  readonly #collects = new Set<Collect>()
 
   counter(row: MetricRow, labels: Labels = {}): Counter {
     return this.#series(row, 'counter', labels) as Value
@@ -80,27 +87,28 @@ export class Metrics {
     return this.#series(row, 'histogram', labels) as Buckets
   }
 
-  /** Calls `collect` before each rendering, to set gauges that are cheap to read and dear to keep. @returns an undo. */
-  beforeRender(collect: Collect): () => void {
-    this.#collects.add(collect)
-    return () => { this.#collects.delete(collect) }
+  /** Asks `poll` for the values of a gauge, or of a counter that somebody keeps anyway, at each rendering. */
+  poll(row: MetricRow, poll: Poll): void {
+    assert.notEqual(row.type, 'histogram')
+    this.#family(row).polls.push(poll)
   }
 
   /** The value of a counter or gauge; the number of observations of a histogram; 0 where nothing was counted. */
   value(row: MetricRow, labels: Labels = {}): number {
-    const series = this.#families.get(row.name)?.series.get(labelText(row, labels))
-    if (series === undefined) return 0
-    return series instanceof Value ? series.value : series.counts.reduce((sum, count) => sum + count, 0)
+    const family = this.#families.get(row.name)
+    const one = family === undefined ? undefined : polled(family).get(labelText(row, labels))
+    if (one === undefined) return 0
+    return one instanceof Value ? one.value : one.counts.reduce((sum, count) => sum + count, 0)
   }
 
   /** Prometheus' text format 0.0.4. */
   render(): string {
-    for (const collect of this.#collects) collect()
     const lines: string[] = []
-    for (const [name, { row, series }] of [...this.#families].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [name, family] of [...this.#families].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const { row } = family
       const help = row.help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${row.type}`)
-      for (const [labels, one] of series) {
+      for (const [labels, one] of polled(family)) {
         if (one instanceof Value) lines.push(`${name}${braced(labels)} ${numberText(one.value)}`)
         else renderBuckets(lines, name, labels, one)
       }
@@ -108,11 +116,16 @@ export class Metrics {
     return `${lines.join('\n')}\n`
   }
 
+  #family(row: MetricRow): Family {
+    let family = this.#families.get(row.name)
+    if (family === undefined) this.#families.set(row.name, (family = { row, series: new Map(), polls: [] }))
+    assert.equal(family.row, row, `two metrics named ${row.name}`)
+    return family
+  }
+
   #series(row: MetricRow, type: MetricRow['type'], labels: Labels): Value | Buckets {
     assert.equal(row.type, type)
-    let family = this.#families.get(row.name)
-    if (family === undefined) this.#families.set(row.name, (family = { row, series: new Map() }))
-    assert.equal(family.row, row, `two metrics named ${row.name}`)
+    const family = this.#family(row)
     const key = labelText(row, labels)
     let series = family.series.get(key)
     if (series === undefined) {
@@ -122,6 +135,22 @@ export class Metrics {
     }
     return series
   }
+}
+
+/** The series of a family with what was polled added, which is forgotten again. */
+function polled({ row, series, polls }: Family): ReadonlyMap<string, Value | Buckets> {
+  if (polls.length === 0) return series
+  const all = new Map(series)
+  for (const poll of polls)
+    for (const [labels, value] of poll()) {
+      const key = labelText(row, labels)
+      const before = all.get(key)
+      const sum = new Value()
+      sum.set(value + (before instanceof Value ? before.value : 0))
+      all.set(key, sum)
+      assert(all.size <= SERIES_MAX, `too many series of ${row.name}`)
+    }
+  return all
 }
 
 function labelText(row: MetricRow, labels: Labels): string {

@@ -1,68 +1,75 @@
-/** Counts bytes and requests of a store in the ledger; everything else passes through. */
+/** Counts bytes and requests of a store in the ledger and as metrics; everything else passes through. */
 import type { MemoryPool } from '../binary/memory-pool.ts'
+import { ZonewiseError } from '../errors/zonewise-error.ts'
 import type { Ledger, LedgerCell, Place } from '../ledger/ledger.ts'
+import { Metrics } from '../metrics/metrics.ts'
 import type { Clock } from '../runtime/runtime.ts'
+import { type StoreOperation, StoreOperationMetrics } from './metrics.ts'
 import type { ByteRange, ObjectInfo, ObjectStore } from './object-store.ts'
 
 export type MeasuredStoreOptions = {
   readonly ledger: Ledger
   readonly zone: Place // of the node that uses the store
   readonly clock: Clock
-  /** Told after every PUT of a chunk that succeeded: the raw material of a histogram. */
-  readonly onPut?: (latencyMs: number, bytes: number) => void
+  readonly metrics?: Metrics
 }
+
+type Operation = { readonly cell: LedgerCell; readonly metrics: StoreOperationMetrics }
 
 export class MeasuredStore implements ObjectStore {
   readonly #inner: ObjectStore
   readonly #clock: Clock
-  readonly #onPut: (latencyMs: number, bytes: number) => void
-  readonly #chunkPut: LedgerCell
-  readonly #chunkGet: LedgerCell
-  readonly #otherPut: LedgerCell
-  readonly #otherGet: LedgerCell
-  readonly #list: LedgerCell
+  readonly #chunk: { readonly put: Operation; readonly get: Operation; readonly head: Operation }
+  readonly #other: { readonly put: Operation; readonly get: Operation; readonly head: Operation }
+  readonly #list: Operation
+  readonly #delete: Operation
 
-  constructor(inner: ObjectStore, { ledger, zone, clock, onPut }: MeasuredStoreOptions) {
+  constructor(inner: ObjectStore, { ledger, zone, clock, metrics = new Metrics() }: MeasuredStoreOptions) {
     this.#inner = inner
     this.#clock = clock
-    this.#onPut = onPut ?? ((): void => {})
-    this.#chunkPut = ledger.cell(zone, 'store', 'chunk-put')
-    this.#chunkGet = ledger.cell('store', zone, 'chunk-get')
-    this.#otherPut = ledger.cell(zone, 'store', 'snapshot')
-    this.#otherGet = ledger.cell('store', zone, 'snapshot')
-    this.#list = ledger.cell(zone, 'store', 'list')
+    const operation = (cell: LedgerCell, name: StoreOperation): Operation =>
+      ({ cell, metrics: new StoreOperationMetrics(metrics, zone, name) })
+    const chunkGet = ledger.cell('store', zone, 'chunk-get')
+    const otherGet = ledger.cell('store', zone, 'snapshot')
+    const list = ledger.cell(zone, 'store', 'list')
+    this.#chunk = {
+      put: operation(ledger.cell(zone, 'store', 'chunk-put'), 'put'), get: operation(chunkGet, 'get'),
+      head: operation(chunkGet, 'head')
+    }
+    this.#other = {
+      put: operation(ledger.cell(zone, 'store', 'snapshot'), 'put-meta'), get: operation(otherGet, 'get-meta'),
+      head: operation(otherGet, 'head')
+    }
+    this.#list = operation(list, 'list')
+    this.#delete = operation(list, 'delete')
   }
 
   putIfAbsent(key: string, chunks: readonly Uint8Array[]): Promise<void> {
-    return this.#put(key, chunks, () => this.#inner.putIfAbsent(key, chunks))
+    return this.#run(this.#sent(key, chunks), () => this.#inner.putIfAbsent(key, chunks))
   }
 
   put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
-    return this.#put(key, chunks, () => this.#inner.put(key, chunks))
+    return this.#run(this.#sent(key, chunks), () => this.#inner.put(key, chunks))
   }
 
   async get(key: string, range?: ByteRange, memory?: MemoryPool): Promise<Uint8Array> {
-    const cell = isChunk(key) ? this.#chunkGet : this.#otherGet
-    cell.requests += 1
-    const bytes = await this.#inner.get(key, range, memory)
-    cell.bytes += bytes.byteLength
+    const operation = this.#of(key).get
+    const bytes = await this.#run(operation, () => this.#inner.get(key, range, memory))
+    operation.cell.bytes += bytes.byteLength
+    operation.metrics.bytes.add(bytes.byteLength)
     return bytes
   }
 
   head(key: string): Promise<ObjectInfo | null> {
-    const cell = isChunk(key) ? this.#chunkGet : this.#otherGet
-    cell.requests += 1
-    return this.#inner.head(key)
+    return this.#run(this.#of(key).head, () => this.#inner.head(key))
   }
 
   list(prefix: string, options?: { readonly after?: string; readonly max?: number }): Promise<ObjectInfo[]> {
-    this.#list.requests += 1
-    return this.#inner.list(prefix, options)
+    return this.#run(this.#list, () => this.#inner.list(prefix, options))
   }
 
   delete(key: string): Promise<void> {
-    this.#list.requests += 1
-    return this.#inner.delete(key)
+    return this.#run(this.#delete, () => this.#inner.delete(key))
   }
 
   freeBytes(): Promise<number | null> {
@@ -73,19 +80,30 @@ export class MeasuredStore implements ObjectStore {
     return this.#inner.close()
   }
 
-  /** Bytes are counted when they are sent, whatever the outcome: they crossed the wire. */
-  async #put(key: string, chunks: readonly Uint8Array[], send: () => Promise<void>): Promise<void> {
-    const bytes = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
-    const chunk = isChunk(key)
-    const cell = chunk ? this.#chunkPut : this.#otherPut
-    cell.requests += 1
-    cell.bytes += bytes
-    const startMs = this.#clock.monotonicMs()
-    await send()
-    if (chunk) this.#onPut(this.#clock.monotonicMs() - startMs, bytes)
+  #of(key: string): { readonly put: Operation; readonly get: Operation; readonly head: Operation } {
+    return key.startsWith('chunks/') ? this.#chunk : this.#other
   }
-}
 
-function isChunk(key: string): boolean {
-  return key.startsWith('chunks/')
+  /** Bytes are counted when they are sent, whatever the outcome: they crossed the wire. */
+  #sent(key: string, chunks: readonly Uint8Array[]): Operation {
+    const { put } = this.#of(key)
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
+    put.cell.bytes += bytes
+    put.metrics.bytes.add(bytes)
+    return put
+  }
+
+  async #run<T>({ cell, metrics }: Operation, call: () => Promise<T>): Promise<T> {
+    cell.requests += 1
+    metrics.requests.add(1)
+    const begunMs = this.#clock.monotonicMs()
+    try {
+      const answer = await call()
+      metrics.seconds.observe((this.#clock.monotonicMs() - begunMs) / 1_000)
+      return answer
+    } catch (error) {
+      if (error instanceof ZonewiseError) metrics.failed(error.code)
+      throw error
+    }
+  }
 }

@@ -11,8 +11,7 @@ const WAIT: MetricRow =
 test('metrics: renders counters, gauges and histograms as Prometheus text', () => {
   const metrics = new Metrics()
   metrics.counter(REQUESTS, { zone: 'a"b' }).add(3)
-  const age = metrics.gauge(AGE)
-  metrics.beforeRender(() => { age.set(1.5) })
+  metrics.poll(AGE, () => [[{}, 1.5]])
   const wait = metrics.histogram(WAIT)
   for (const value of [0.05, 0.1, 0.5, 7]) wait.observe(value)
   assert.equal(metrics.render(), [
@@ -46,4 +45,17 @@ test('metrics: a missing label and a name used twice are bugs', () => {
   assert.throws(() => metrics.counter(REQUESTS), /labels of/)
   metrics.gauge(AGE)
   assert.throws(() => metrics.gauge({ ...AGE }), /two metrics/)
+})
+
+test('metrics: what is polled is what is there now, and what several know adds up', () => {
+  const metrics = new Metrics()
+  const open: MetricRow = { name: 'zonewise_test_open', type: 'gauge', unit: 'count', labels: ['zone'], help: 'Open.' }
+  let zones = ['a', 'b']
+  metrics.gauge(open, { zone: 'a' }).set(10)
+  for (const value of [1, 2]) metrics.poll(open, () => zones.map((zone) => [{ zone }, value]))
+  assert.equal(metrics.value(open, { zone: 'a' }), 13)
+  assert.equal(metrics.value(open, { zone: 'b' }), 3)
+  zones = ['a']
+  assert.match(metrics.render(), /zonewise_test_open\{zone="a"\} 13\n$/)
+  assert.equal(metrics.value(open, { zone: 'b' }), 0)
 })

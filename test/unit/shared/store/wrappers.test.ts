@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { Ledger } from '#shared/ledger/ledger.ts'
+import { type MetricRow, Metrics } from '#shared/metrics/metrics.ts'
 import { FaultyStore } from '#shared/store/faulty-store.ts'
 import { GuardedStore } from '#shared/store/guarded-store.ts'
 import { MeasuredStore } from '#shared/store/measured-store.ts'
+import { STORE_METRICS } from '#shared/store/metrics.ts'
 import { MemoryStore } from '#shared/store/memory-store.ts'
 import { ManualRuntime } from '#test/support/manual-runtime.ts'
 
@@ -14,10 +16,8 @@ const hasCode = (code: string) => (error: unknown): boolean => error instanceof 
 test('measured-store: bytes and requests go to the cause of their key', async () => {
   const { clock } = new ManualRuntime()
   const ledger = new Ledger()
-  const latencies: number[] = []
-  const store = new MeasuredStore(new MemoryStore(clock), {
-    ledger, zone: 'az1', clock, onPut: (_, length) => { latencies.push(length) }
-  })
+  const metrics = new Metrics()
+  const store = new MeasuredStore(new MemoryStore(clock), { ledger, zone: 'az1', clock, metrics })
   await store.putIfAbsent('chunks/1', [bytes(60), bytes(40)])
   await assert.rejects(store.putIfAbsent('chunks/1', [bytes(7)]))
   await store.put('snapshots/1/2', [bytes(30)])
@@ -32,7 +32,12 @@ test('measured-store: bytes and requests go to the cause of their key', async ()
     ['store', 'az1', 'chunk-get', 10, 1],
     ['store', 'az1', 'snapshot', 30, 1]
   ])
-  assert.deepEqual(latencies, [100])
+  const of = (row: MetricRow, operation: string, more = {}): number => metrics.value(row, { zone: 'az1', operation, ...more })
+  assert.deepEqual([of(STORE_METRICS.requests, 'put'), of(STORE_METRICS.bytes, 'put')], [2, 107])
+  assert.equal(of(STORE_METRICS.seconds, 'put'), 1)
+  assert.equal(of(STORE_METRICS.errors, 'put', { code: 'OBJECT_EXISTS' }), 1)
+  assert.deepEqual([of(STORE_METRICS.bytes, 'get'), of(STORE_METRICS.bytes, 'get-meta')], [10, 30])
+  assert.deepEqual([of(STORE_METRICS.requests, 'list'), of(STORE_METRICS.requests, 'delete')], [1, 1])
 })
 
 test('guarded-store: creating stops before the disk is full, and goes on when there is space', async () => {
