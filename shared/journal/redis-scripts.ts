@@ -26,7 +26,7 @@ end
  * Compare-and-append. Arguments: id of the predecessor, id, value.
  * Answers 1 if the entry is there now, also if it was before with the same bytes, else {id, header} of the last entry.
  */
-export const APPEND_SCRIPT = script('append', `
+export const APPEND_SCRIPT = redisScript('append', `
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if not last then return false end
 if last[1] == ARGV[1] then
@@ -44,7 +44,7 @@ return {last[1], string.sub(last[2][2], 1, ${headerBytes})}
  * Answers {id, header} of the entry that was last, and 1 if epoch-0 now follows it; nothing was added (0) if the epoch
  * is not above the last one, or if the last entry is below the known one.
  */
-export const LEAD_SCRIPT = script('lead', `${LAST}
+export const LEAD_SCRIPT = redisScript('lead', `${LAST}
 local epoch, seq = pair(last[1])
 local knownEpoch, knownSeq = pair(ARGV[3])
 local header = string.sub(last[2][2], 1, ${headerBytes})
@@ -72,7 +72,7 @@ return {last[1], header, 1}
  * {id, header} of the last entry. The deletion of what never is changes nothing, but makes this a write: a replica,
  * which may lag, refuses it, and so does a primary that may not write.
  */
-export const END_SCRIPT = script('end', `
+export const END_SCRIPT = redisScript('end', `
 redis.call('XDEL', KEYS[1], '0-0')
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 if not last then return false end
@@ -83,7 +83,7 @@ return {last[1], string.sub(last[2][2], 1, ${headerBytes})}
  * Lets go of entries. Arguments: epoch of the caller, id that stays (the last entry stays anyway), how many at most; 0:
  * all, to the entry. Answers how many went: none where the caller's epoch is not the newest.
  */
-export const TRIM_SCRIPT = script('trim', `${LAST}
+export const TRIM_SCRIPT = redisScript('trim', `${LAST}
 local epoch, seq = pair(last[1])
 if epoch ~= tonumber(ARGV[1]) then return 0 end
 local from = ARGV[2]
@@ -97,12 +97,13 @@ return redis.call('XTRIM', KEYS[1], 'MINID', '~', from, 'LIMIT', ARGV[3])
  * Describes a new journal. Its one key is the hash beside the streams; arguments: format, slot groups.
  * Answers {format, slot groups} as they are now: an old description stays.
  */
-export const DESCRIBE_SCRIPT = script('describe', `
+export const DESCRIBE_SCRIPT = redisScript('describe', `
 if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[1], 'format', ARGV[1], 'slotGroups', ARGV[2]) end
 return redis.call('HMGET', KEYS[1], 'format', 'slotGroups')
 `)
 
-function script(name: string, lua: string): RedisScript {
+/** A script and the digest that servers know it by. */
+export function redisScript(name: string, lua: string): RedisScript {
   const text = lua.trim()
   return { name, lua: text, sha1: createHash('sha1').update(text).digest('hex') }
 }
