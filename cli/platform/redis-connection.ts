@@ -54,9 +54,12 @@ export class RedisConnection implements RedisChannel {
   #pendingCount = 0
   #pendingBytes = 0
   #corked = false
+  #turnCount = 0 // calls since the last write of several
+  #isBusy = false // the last such write had several
   #watching = false
   #reason = 'it is being connected' // why there is no connection, or will have been none
-  #wasReady = false
+  #isGreeted = false // since the newest connection was greeted
+  #hasNoDatabase = false
   #isLookingAgain = false
   #lookedAgainMs = -Infinity
   #calls = 0
@@ -97,8 +100,9 @@ export class RedisConnection implements RedisChannel {
     this.#redis.on('close', () => { this.#lost() })
   }
 
+  /** ioredis calls itself ready even where the server refused to choose the database. */
   get isReady(): boolean {
-    return this.#redis.status === 'ready'
+    return this.#redis.status === 'ready' && this.#isGreeted
   }
 
   /** Why it is not. */
@@ -115,7 +119,7 @@ export class RedisConnection implements RedisChannel {
   }
 
   async call(command: string, args: readonly RedisArgument[]): Promise<RedisReply> {
-    if (this.#redis.status !== 'ready') throw this.#unavailable(this.#reason)
+    if (!this.isReady) throw this.#unavailable(this.#reason)
     const frame = encodeFrame(command, args)
     const { redisCallsMax, redisCallBytesMax } = this.#parts.settings
     if (this.#pendingCount >= redisCallsMax || this.#pendingBytes + frame.byteLength > redisCallBytesMax)
@@ -147,7 +151,7 @@ export class RedisConnection implements RedisChannel {
   }
 
   reset(reason: string): void {
-    this.#reason = reason
+    this.#because(reason)
     this.#redis.stream?.destroy()
   }
 
@@ -157,14 +161,17 @@ export class RedisConnection implements RedisChannel {
     this.#redis.stream?.destroy()
   }
 
-  /** Calls of one turn go out in one write; a call that is alone goes out at once. */
+  /** Calls of one turn go out in one write; one that is alone, as those before it were, goes out at once. */
   #cork(): void {
+    this.#turnCount += 1
+    if (this.#corked || (this.#pendingCount === 1 && !this.#isBusy)) return
     const { stream } = this.#redis
-    if (this.#corked || this.#pendingCount === 1) return
     this.#corked = true
     stream.cork()
     this.#parts.runtime.timer.soon(() => {
       this.#corked = false
+      this.#isBusy = this.#turnCount > 1
+      this.#turnCount = 0
       stream.uncork()
     })
   }
@@ -197,6 +204,7 @@ export class RedisConnection implements RedisChannel {
 
   #connected(): void {
     const { stream } = this.#redis
+    this.#hasNoDatabase = false
     this.#stream = stream
     stream.once('close', () => {
       const { sent, received } = this.#closedBytes
@@ -226,22 +234,31 @@ export class RedisConnection implements RedisChannel {
   }
 
   #ready(): void {
-    this.#wasReady = true
+    if (this.#hasNoDatabase) return // until it comes back with one
+    this.#isGreeted = true
     this.#reason = 'the connection was lost'
     if (!this.#isLookingAgain) this.#parts.log.info('redis connected', { redis: this.name })
     this.#isLookingAgain = false
   }
 
-  #failed(error: Error): void {
-    const reason = error.message === '' ? error.name : error.message
-    const isNews = !this.#wasReady && reason !== this.#reason
-    if (isNews) this.#parts.log.warn('redis is not reachable', { redis: this.name, reason })
+  #failed(error: Error & { readonly command?: { readonly name: string } }): void {
+    if (error.command?.name === 'select') {
+      this.#hasNoDatabase = true
+      this.#because(`it does not give database ${this.#parts.target.db}: ${error.message}`)
+    } else {
+      this.#because(error.message === '' ? error.name : error.message)
+    }
+  }
+
+  #because(reason: string): void {
+    const isNews = !this.#isGreeted && reason !== this.#reason && !this.#closed
     this.#reason = reason
+    if (isNews) this.#parts.log.warn('redis is not reachable', { redis: this.name, reason })
   }
 
   #lost(): void {
-    if (!this.#wasReady) return
-    this.#wasReady = false
+    if (!this.#isGreeted) return
+    this.#isGreeted = false
     if (!this.#closed && !this.#isLookingAgain) this.#parts.log.warn('redis connection lost', { redis: this.name, reason: this.#reason })
   }
 

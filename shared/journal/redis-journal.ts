@@ -91,8 +91,10 @@ class RedisJournal implements Journal {
     if (reply instanceof RedisRefusal && !reply.text.includes('equal or smaller')) throw this.#refused('XADD', reply)
     const last = fieldOf(await this.#call('XREVRANGE', key, [key, '+', '-', 'COUNT', 1]), 0)
     const end = decodeEnd(bytesOf(fieldOf(last, 0)), bytesOf(fieldOf(fieldOf(last, 1), 1)), key)
-    if (comparePositions(end.position, POSITION_NONE) !== 0)
+    if (comparePositions(end.position, POSITION_NONE) !== 0) {
+      if (await this.#isCreated(shard)) return // meanwhile, by another node that leads it already
       throw new ZonewiseError('CLUSTER_MISMATCH', 'Redis has a journal that its description does not name', facts)
+    }
     await this.#call('HSET', this.#metaKey, [this.#metaKey, `shard:${shard}`, 1])
   }
 

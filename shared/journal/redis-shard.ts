@@ -113,9 +113,9 @@ export class RedisShard {
     while (groups.length < groupsMax) {
       const count = this.#pace.count(bytesMax - bytes)
       const entries = await this.#entries(`(${entryId(from)}`, count)
+      const before = groups.at(-1)
+      if (before !== undefined && entries[0] !== undefined && !isLinked(before, entries[0])) return groups // trimmed
       for (const group of entries) {
-        const before = groups.at(-1)
-        if (before !== undefined) this.#assertLinked(before, group)
         bytes += group.body.byteLength
         if (groups.length === groupsMax || (groups.length > 0 && bytes > bytesMax)) return groups
         groups.push(group)
@@ -137,7 +137,10 @@ export class RedisShard {
     await calls.run(TRIM_SCRIPT, [epoch, from, 0])
   }
 
-  /** @throws ZonewiseError JOURNAL_CORRUPT, FORMAT_TOO_NEW */
+  /**
+   * One reply: a trim takes the oldest only, so each entry in it follows the one before.
+   * @throws ZonewiseError JOURNAL_CORRUPT, FORMAT_TOO_NEW
+   */
   async #entries(start: string, count: number): Promise<JournalGroup[]> {
     const { calls, key } = this.#parts
     const reply = await calls.call('XRANGE', [key, start, '+', 'COUNT', count])
@@ -146,6 +149,7 @@ export class RedisShard {
       const group = decodeEntry(bytesOf(fieldOf(entry, 0)), bytesOf(fieldOf(fieldOf(entry, 1), 1)), key)
       if (group !== null) groups.push(group)
     }
+    for (let at = 1; at < groups.length; at++) this.#assertLinked(groups[at - 1]!, groups[at]!)
     this.#pace.took(groups)
     if (groups.length > 0) this.#saw(groups.at(-1)!)
     return groups
@@ -175,7 +179,7 @@ export class RedisShard {
   }
 
   #assertLinked(before: JournalGroup, group: JournalGroup): void {
-    if (comparePositions(group.after, before.position) === 0 && group.afterCrc === before.crc) return
+    if (isLinked(before, group)) return
     const facts = { key: this.#parts.key, entry: entryId(group.position), behind: entryId(before.position) }
     throw new ZonewiseError('JOURNAL_CORRUPT', 'a journal entry in Redis does not follow the one before it', facts)
   }
@@ -184,4 +188,8 @@ export class RedisShard {
     const { shard, key } = this.#parts
     return new ZonewiseError('JOURNAL_MISSING', 'the journal of the shard is not in Redis any more', { shard, key })
   }
+}
+
+function isLinked(before: JournalGroup, group: JournalGroup): boolean {
+  return comparePositions(group.after, before.position) === 0 && group.afterCrc === before.crc
 }

@@ -100,11 +100,11 @@ export class RedisTail {
     const reply: RedisReply = await channel.call('XREAD', args).finally(() => { this.#blocked = false })
     if (reply instanceof RedisRefusal) return meaningOf(reply.text)
     const taken: JournalGroup[] = []
+    const asked = new Set(streams)
     for (const stream of reply === null ? [] : listOf(reply)) {
-      const key = textOf(fieldOf(stream, 0))
-      const followed = streams.find((one) => one.key === key)
+      const followed = this.#followed.get(textOf(fieldOf(stream, 0)))
       // One that begins elsewhere since the call was made gets what it wants from the next.
-      if (followed === undefined || this.#followed.get(key) !== followed) continue
+      if (followed === undefined || !asked.has(followed)) continue
       this.#take(followed, listOf(fieldOf(stream, 1)), taken)
     }
     this.#pace.took(taken)

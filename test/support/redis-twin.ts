@@ -42,6 +42,8 @@ export type RedisFaults = {
 
 export class RedisTwin implements Redis {
   readonly name = 'redis://twin'
+  /** Called before the effect of each call, with its name: the place where somebody else comes in between. */
+  before: (name: string) => void = () => {}
   readonly faults: RedisFaults = { lostCallPerMille: 0, lostReplyPerMille: 0, refusal: null }
   readonly #medium: RedisMedium
   readonly #chance: Chance
@@ -99,6 +101,7 @@ export class RedisTwin implements Redis {
     if (this.#happens(this.faults.lostCallPerMille)) throw lost('the call was lost')
     if (this.faults.refusal !== null) return new RedisRefusal(this.faults.refusal)
     this.#medium.calls.push(name)
+    this.before(name)
     const reply = effect()
     this.#medium.wake()
     await Promise.resolve()

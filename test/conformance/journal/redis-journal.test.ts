@@ -124,6 +124,42 @@ test('redis-journal: a creation that was cut short goes on, but never over group
   await assert.rejects(opened.journal.create(0), fails('CLUSTER_MISMATCH'))
 })
 
+test('redis-journal: who creates a shard that another node creates and leads at the same time finds it created', async () => {
+  const medium = new RedisMedium()
+  const [slow, quick] = [await openOn(medium), await openOn(medium)]
+  slow.redis.before = (name) => {
+    if (name !== 'XADD') return
+    slow.redis.before = () => {}
+    medium.streams.set('test:{zw-0}:journal:0', medium.streams.get('quick:{zw-0}:journal:0')!)
+    medium.hashes.get('test:{zw-0}:journal')!.set('shard:0', Buffer.from('1'))
+  }
+  const ahead = await openOn(medium, { prefix: 'quick' })
+  await ahead.journal.create(0)
+  await (await ahead.journal.shard(0)).lead(0)
+  await slow.journal.create(0)
+  assert.equal((await (await quick.journal.shard(0)).end()).position.epoch, 1)
+})
+
+test('redis-journal: a trim between two replies of one read is a gap, not damage', async () => {
+  const opened = await openOn(new RedisMedium())
+  await opened.journal.create(0)
+  const shard = await opened.journal.shard(0)
+  let { position } = await shard.lead(0)
+  const led = position
+  for (let n = 0; n < 40; n++) position = await appended(shard, position, 'x'.repeat(20_000))
+  let replies = 0
+  opened.redis.before = (name) => {
+    if (name !== 'XRANGE' || ++replies !== 2) return
+    const stream = streamOf(opened)
+    stream.entries = stream.entries.slice(-5)
+  }
+  const groups = await shard.read(led, WIDE)
+  assert.ok(groups.length > 0 && groups.length < 35)
+  assert.deepEqual(groups.map((group) => group.position.seq), groups.map((_, n) => n + 1))
+  const rest = await shard.read(groups.at(-1)!.position, WIDE)
+  assert.deepEqual([rest[0]!.after.seq, rest.at(-1)!.position], [35, position])
+})
+
 test('redis-journal: a journal that was rolled back fences with its older end, and is not led by who knows better', async () => {
   const opened = await openOn(new RedisMedium())
   const { shard, position } = await filled(opened)

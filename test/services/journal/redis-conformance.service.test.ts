@@ -10,7 +10,7 @@ before(async () => {
   const single = await startRedis()
   urls.single = urlOf(single)
   // The permissions that docs/redis.md names, and no more.
-  await (await operatorOf(single))('ACL', 'SETUSER', 'zonewise', 'on', '>pass:word@1', '~u*', '-@all', '+@read', '+@write', '+@scripting', '+info')
+  await (await operatorOf(single))('ACL', 'SETUSER', 'zonewise', 'on', '>pass:word@1', '~u*', '-@all', '+@read', '+@write', '+@scripting', '+info', '+select')
   urls.user = `redis://zonewise:${encodeURIComponent('pass:word@1')}@${single.host}:${single.port}/3`
   urls.cluster = (await startRedisCluster()).url
   urls.sentinel = (await startSentinels({ withReplica: false })).url

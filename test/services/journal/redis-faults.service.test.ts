@@ -122,6 +122,21 @@ test('redis: a connection that went silent is given up, and another one is made'
   assert.deepEqual(bodiesOf(seen), ['a', 'b', 'c'])
 })
 
+test('redis: replies that come late, or too late, settle one append once', async () => {
+  const server = await startRedis()
+  const proxy = await proxied(server)
+  const opened = await openJournal(urlOf(proxy))
+  const shards = await Promise.all([0, 1, 2].map((number) => newShard(opened, number)))
+  const bodies = ['a', 'b', 'c', 'd']
+  proxy.replyDelayMs = 60
+  const positions = await Promise.all(shards.map(({ shard, led }) => appendAll(shard, led, bodies)))
+  proxy.replyDelayMs = 900 // beyond what a call waits: the connection is gone when they come
+  await assert.rejects(shards[0]!.shard.append(positions[0]!.epoch, positions[0]!, [text('e')]), fails('JOURNAL_UNSETTLED'))
+  proxy.replyDelayMs = 0
+  await Promise.all(shards.map(({ shard }, i) => appendAll(shard, positions[i]!, ['e'])))
+  for (const { shard } of shards) assert.deepEqual(bodiesOf(await readAll(shard)), [...bodies, 'e'])
+})
+
 test('redis: an append that arrives after its repetition changes nothing', async () => {
   const server = await startRedis()
   const proxy = await proxied(server)

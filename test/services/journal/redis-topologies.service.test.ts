@@ -155,6 +155,7 @@ test('redis: wrong passwords, users without permission and strangers\' keys are 
   assert.match(await reasonFor(`redis://:wrong@${place}`), /WRONGPASS/)
   assert.match(await reasonFor(`redis://nobody:wrong@${place}`), /WRONGPASS/)
   assert.match(await reasonFor(`redis://${place}`), /NOAUTH|Authentication required|does not accept user and password/)
+  assert.match(await reasonFor(`redis://:secret@${place}/99`), /does not give database 99: ERR DB index/)
   const { redis } = connect(`redis://:secret@${place}`)
   await redis.ready()
   await redis.call('', 'ACL', ['SETUSER', 'reader', 'on', '>pw', '~*', '+@read', '+info'])
