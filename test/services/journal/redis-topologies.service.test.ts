@@ -95,7 +95,9 @@ test('sentinel: what an asynchronous failover lost is noticed, and not continued
   const [operator, sentinels] = [await operatorOf(primary), await operatorOf(sentinel)]
   await replicaFollows(operator)
   await knowsReplica(sentinels)
-  await replica!.kill()
+  const follower = await operatorOf(replica!)
+  while (!/aof_enabled:1\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/.test(await follower('INFO', 'persistence'))) await pause(20)
+  await replica!.kill() // what it acknowledged is on its disk: a new replica writes its log anew first
   const position = await appendAll(shard, kept, ['acknowledged', 'too'])
   await primary.kill()
   await replica!.start()
