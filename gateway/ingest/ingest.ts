@@ -13,6 +13,7 @@ import type { Log } from '#shared/log/log.ts'
 import { Metrics } from '#shared/metrics/metrics.ts'
 import { LANE, type Source } from '#shared/object/chunk-ref.ts'
 import { writeRows } from '#shared/rpc/commit-rows.ts'
+import { Deadlines } from '#shared/runtime/deadlines.ts'
 import { randomHex } from '#shared/runtime/random-hex.ts'
 import { sleep, type Cancel, type Runtime } from '#shared/runtime/runtime.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
@@ -21,12 +22,12 @@ import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { FrameArena } from '../listener/frame-arena.ts'
 import { writeChunk } from './chunk-writer.ts'
 import { CommitSender } from './commit-sender.ts'
-import { Deadlines } from './deadlines.ts'
 import { LogCache } from './log-cache.ts'
 import { IngestMetrics } from './metrics.ts'
 import { OpenChunk, type PartitionBatches, type PendingBatch, type PlacedBatch, type SealedChunk } from './open-chunk.ts'
 
 const STOP_LOOK_MS = 5
+const DEADLINE_BUCKET_MS = 250
 
 export type IngestSettings = {
   readonly lingerMs: number
@@ -86,7 +87,7 @@ export class Ingest {
     this.source = { nodeId, nodeEpoch, nonce: randomHex(runtime.chance, 8), lane: LANE.region }
     this.arena = new FrameArena(memory)
     this.cache = new LogCache(this.source, settings.logCacheBytesMax)
-    this.deadlines = new Deadlines(runtime)
+    this.deadlines = new Deadlines(runtime, DEADLINE_BUCKET_MS)
     this.#metrics = parts.metrics ?? new IngestMetrics(new Metrics(), '')
     this.#metrics.watch(() => ({ undecidedBytes: this.#bytes, puts: this.#puts, logCacheBytes: this.cache.bytes }))
   }

@@ -1,7 +1,8 @@
 /**
  * Writes big-endian primitives of the Kafka protocol into a list of chunks. Small values share one growing buffer out
- * of Node's pool; payload given by reference becomes a chunk of its own and is never copied.
- * Ownership: the chunks of `finish` hold the caller's payload, which must not change until they are sent.
+ * of Node's pool; payload given by reference becomes a chunk of its own and is never copied. One writer may serve a whole
+ * connection: `take` hands over what is written so far.
+ * Ownership: the chunks of `finish` and `take` hold the caller's payload, which must not change until they are sent.
  */
 import { ZonewiseError } from '../errors/zonewise-error.ts'
 import { uuidToBytes } from './uuid.ts'
@@ -17,9 +18,12 @@ export class Writer {
   #start = 0 // of the open part: bytes before it belong to finished chunks
   #at = 0
   #chunksBytes = 0
-  readonly #chunks: Uint8Array[] = []
+  #chunks: Uint8Array[] = []
+  readonly #capacity: number
+  #taken = false
 
   constructor(capacity = CAPACITY_FIRST) {
+    this.#capacity = capacity
     this.#buffer = Buffer.allocUnsafe(capacity)
     this.#view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.#buffer.length)
   }
@@ -77,6 +81,10 @@ export class Writer {
   /** An unsigned varint of 32 bits. */
   uvarint(value: number): void {
     let rest = value >>> 0
+    if (rest < 0x80) {
+      this.uint8(rest)
+      return
+    }
     for (; rest >= 0x80; rest >>>= 7) this.uint8((rest & 0x7f) | 0x80)
     this.uint8(rest)
   }
@@ -163,6 +171,44 @@ export class Writer {
     return this.#chunks
   }
 
+  /** The chunks in order; the writer goes on behind them, in the rest of its buffer. */
+  take(): Uint8Array[] {
+    this.#close()
+    const chunks = this.#chunks
+    this.#chunks = []
+    this.#chunksBytes = 0
+    this.#taken = true
+    return chunks
+  }
+
+  /** Takes back everything from `position` on (a `byteLength` of before), as chunks. */
+  cutFrom(position: number): Uint8Array[] {
+    this.#close()
+    const cut: Uint8Array[] = []
+    while (this.#chunksBytes > position) {
+      const last = this.#chunks.pop()!
+      const keep = Math.max(0, position - (this.#chunksBytes - last.length))
+      this.#chunksBytes -= last.length - keep
+      if (keep > 0) this.#chunks.push(last.subarray(0, keep))
+      cut.push(keep > 0 ? last.subarray(keep) : last)
+    }
+    return cut.reverse()
+  }
+
+  /** Writes over the four bytes at `position`, which an `int32` or `uint32` wrote and nobody has taken. */
+  patchUint32(position: number, value: number): void {
+    const open = position - this.#chunksBytes
+    if (open >= 0) {
+      this.#view.setUint32(this.#start + open, value)
+      return
+    }
+    let behind = this.#chunksBytes - position // bytes from there to the end of the closed chunks
+    let i = this.#chunks.length - 1
+    for (; behind > this.#chunks[i]!.length; i--) behind -= this.#chunks[i]!.length
+    const chunk = this.#chunks[i]!
+    new DataView(chunk.buffer, chunk.byteOffset + chunk.length - behind, 4).setUint32(0, value)
+  }
+
   #length32(length: number, flexible: boolean): void {
     if (flexible) this.uvarint(length + 1)
     else this.int32(length)
@@ -191,7 +237,8 @@ export class Writer {
 
   #grow(length: number): number {
     const open = this.#at - this.#start
-    const grown = Buffer.allocUnsafe(Math.max(2 * this.#buffer.length, 2 * (open + length)))
+    const sameBytes = this.#taken ? this.#capacity : 2 * this.#buffer.length
+    const grown = Buffer.allocUnsafe(Math.max(sameBytes, 2 * (open + length)))
     this.#buffer.copy(grown, 0, this.#start, this.#at)
     this.#buffer = grown
     this.#view = new DataView(grown.buffer, grown.byteOffset, grown.length)
