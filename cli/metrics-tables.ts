@@ -10,6 +10,7 @@ import { LISTENER_METRICS } from '#gateway/metrics.ts'
 import { JOURNAL_METRICS } from '#shared/journal/metrics.ts'
 import { STORE_METRICS } from '#shared/store/metrics.ts'
 import type { MetricsTable } from '#shared/metrics/metrics.ts'
+import { RPC_METRICS } from '#shared/transport/metrics.ts'
 import { LEDGER_METRICS, PROCESS_METRICS } from './metrics.ts'
 
 export const METRICS_TABLES: readonly { readonly part: string; readonly table: MetricsTable }[] = [
@@ -24,5 +25,6 @@ export const METRICS_TABLES: readonly { readonly part: string; readonly table: M
   { part: 'group', table: GROUP_METRICS },
   { part: 'catalog', table: CATALOG_METRICS },
   { part: 'store', table: STORE_METRICS },
-  { part: 'journal', table: JOURNAL_METRICS }
+  { part: 'journal', table: JOURNAL_METRICS },
+  { part: 'streams between nodes', table: RPC_METRICS }
 ]

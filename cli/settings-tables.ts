@@ -2,11 +2,13 @@
 import { brokerSettings } from '#broker/config.ts'
 import { gatewaySettings } from '#gateway/config.ts'
 import { redisSettings } from '#shared/journal/redis-config.ts'
+import { transportSettings } from '#shared/transport/config.ts'
 import { flagOf, type SettingsTable } from '#shared/config/settings.ts'
 import type { FlagSpec } from './command/arguments.ts'
 import { nodeSettings } from './config.ts'
 
-export const SETTINGS_TABLES: readonly SettingsTable[] = [nodeSettings, gatewaySettings, brokerSettings, redisSettings]
+export const SETTINGS_TABLES: readonly SettingsTable[] =
+  [nodeSettings, gatewaySettings, brokerSettings, redisSettings, transportSettings]
 
 /** A bool is a switch; every other row takes a value. */
 export function settingFlags(): FlagSpec[] {

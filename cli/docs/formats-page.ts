@@ -7,6 +7,7 @@ import { CATALOG_SNAPSHOT } from '#broker/catalog/catalog-state.ts'
 import { GROUP_MESSAGES, GROUPS_SNAPSHOT } from '#broker/group/group-entries.ts'
 import { ENTRY_KIND } from '#broker/shard/entry.ts'
 import type { Message } from '#shared/binary/message.ts'
+import { HANDSHAKE_MESSAGES } from '#shared/transport/handshake-messages.ts'
 import { messageText } from './message-text.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -27,7 +28,9 @@ const SECTIONS: readonly Section[] = [
   { title: 'Snapshots: the catalog', file: 'broker/catalog/catalog-state.ts', messages: [CATALOG_SNAPSHOT] },
   { title: 'Snapshots: the index', file: 'broker/shard/index-page.ts' },
   { title: 'Journals in Redis', file: 'shared/journal/redis-entry.ts' },
-  { title: 'Files of the file journal', file: 'shared/journal/segment-format.ts' }
+  { title: 'Files of the file journal', file: 'shared/journal/segment-format.ts' },
+  { title: 'Between nodes: handshake', file: 'shared/transport/handshake-messages.ts', messages: HANDSHAKE_MESSAGES },
+  { title: 'Between nodes: frames', file: 'shared/transport/frame.ts' }
 ]
 
 const INTRODUCTION = `# Formats

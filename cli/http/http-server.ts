@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import type { Running } from '#cli/node/types.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
+import { type Accept, serveRpc } from '../platform/rpc-upgrade.ts'
 import { indexPage } from './index-page.ts'
 
 const TURN_MS = 1_000
@@ -20,6 +21,8 @@ export type HttpServer = {
   readonly port: number
   /** From here on the paths speak of `running`. */
   attach(running: Running): void
+  /** From here on `accept` takes the streams of other nodes. */
+  attachRpc(accept: Accept): void
   close(): Promise<void>
 }
 
@@ -50,6 +53,8 @@ export async function serveHttp({ host, port, runtime }: HttpOptions): Promise<H
   server.maxConnections = connectionsMax
   server.on('clientError', refuseMalformed)
   server.on('connect', (_request, socket) => { endWith(socket, notAllowed()) }) // Node hands these out without an answer
+  let accept: Accept | null = null
+  serveRpc(server, () => accept)
   const bound = Promise.withResolvers<void>()
   server.once('error', (error: NodeJS.ErrnoException) => {
     const code = error.code === 'EADDRINUSE' || error.code === 'EACCES' ? 'PORT_IN_USE' : 'SETTING_INVALID'
@@ -66,6 +71,7 @@ export async function serveHttp({ host, port, runtime }: HttpOptions): Promise<H
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,
     attach: (running) => { answers.running = running },
+    attachRpc: (taker) => { accept = taker },
     close: () => new Promise((closed) => {
       answers.close()
       server.close(() => { closed() })

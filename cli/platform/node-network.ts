@@ -92,44 +92,67 @@ class TcpSocket implements Socket {
 
 function nothing(): void {}
 
-export function newNodeNetwork({ read = 'onread' }: NodeNetworkOptions = {}): Network {
-  const slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+/** A socket whose reading is set up and has not begun. */
+export type AdoptedSocket = {
+  readonly socket: Socket
+  /** Begins to read; `first` was read before. */
+  start(handlers: SocketHandlers, first?: Uint8Array): void
+}
 
-  /** Options of a socket that reads into the slab and gives the bytes to `target`. */
-  const onread = (target: () => TcpSocket): OnRead => ({
+export type Adopter = (raw: NodeSocket) => AdoptedSocket
+
+/** Options of a socket that reads into `slab` and gives the bytes to `target`. */
+function onread(slab: Uint8Array, target: () => TcpSocket): OnRead {
+  return {
     buffer: slab,
     callback: (count, buffer) => {
       target().received(buffer.subarray(0, count))
       return true
     }
-  })
-
-  const accepted = (raw: NodeSocket): { node: NodeSocket; tcp: TcpSocket; byEvents: boolean } => {
-    const handle = (raw as unknown as WithHandle)._handle
-    if (read === 'data' || typeof handle?.useUserBuffer !== 'function') {
-      return { node: raw, tcp: new TcpSocket(raw), byEvents: true }
-    }
-    ;(raw as unknown as WithHandle)._handle = null // the raw socket ends without it, and the server counts it no more
-    raw.destroy()
-    const node = new NodeSocket({ handle, onread: onread(() => tcp) } as ConstructorParameters<typeof NodeSocket>[0])
-    const tcp = new TcpSocket(node)
-    return { node, tcp, byEvents: false }
   }
+}
 
+/** Takes over sockets that somebody else accepted or opened, and that nobody reads any more. */
+export function newAdopter({ read = 'onread' }: NodeNetworkOptions = {}): Adopter {
+  const slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  return (raw) => {
+    const handle = (raw as unknown as WithHandle)._handle
+    const byEvents = read === 'data' || typeof handle?.useUserBuffer !== 'function'
+    let node = raw
+    if (!byEvents) {
+      ;(raw as unknown as WithHandle)._handle = null // the raw socket ends without it, and its server counts it no more
+      raw.destroy()
+      node = new NodeSocket({ handle, onread: onread(slab, () => tcp) } as ConstructorParameters<typeof NodeSocket>[0])
+    }
+    const tcp = new TcpSocket(node)
+    return {
+      socket: tcp,
+      start: (handlers, first) => {
+        tcp.attach(handlers)
+        if (first !== undefined && first.length > 0) tcp.received(first)
+        if (byEvents) node.on('data', (bytes: Buffer) => { tcp.received(bytes) })
+        node.resume()
+      }
+    }
+  }
+}
+
+export function newNodeNetwork(options: NodeNetworkOptions = {}): Network {
+  const { read = 'onread' } = options
+  const slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  const adopt = newAdopter(options)
   return {
     listen: (host, port, accept) => {
       const options = { pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
       const server = createServer(options, (raw) => {
-        const { node, tcp, byEvents } = accepted(raw)
-        tcp.attach(accept(tcp))
-        if (byEvents) node.on('data', (bytes: Buffer) => { tcp.received(bytes) })
-        node.resume()
+        const adopted = adopt(raw)
+        adopted.start(accept(adopted.socket))
       })
       return listening(server, host, port)
     },
     connect: (host, port, handlers) => new Promise((resolve, reject) => {
-      const options = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
-      const node = connect(read === 'data' ? options : { ...options, onread: onread(() => tcp) } as typeof options)
+      const where = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
+      const node = connect(read === 'data' ? where : { ...where, onread: onread(slab, () => tcp) } as typeof where)
       let tcp: TcpSocket
       const refused = (error: Error): void => {
         node.destroy()

@@ -14,6 +14,7 @@ import type { Cause, Ledger, LedgerCell } from '#shared/ledger/ledger.ts'
 import type { RpcCall } from '#shared/rpc/call.ts'
 import type { Cancel, Timer } from '#shared/runtime/runtime.ts'
 import { decodeError, encodeError } from './carried-error.ts'
+import { type AnyCall, type AnyHandler, bytesOf, isAbort, isWithPayload, NO_PAYLOAD, payloadCause, unavailable } from './any-call.ts'
 import type { CallContext, CallOptions, CallReply, Handler, Transport } from './transport.ts'
 
 /** What a simulated network does to one call; `delayMs` holds for each direction. */
@@ -28,11 +29,7 @@ export type InProcessOptions = {
 
 export type Attachment = { readonly nodeId: number; readonly zone: string; readonly ledger?: Ledger }
 
-type AnyCall = RpcCall<unknown, unknown>
-type AnyHandler = Handler<unknown, unknown>
 type Answer = { readonly header: Uint8Array; readonly payload: readonly Uint8Array[]; readonly failed: boolean }
-
-const NO_PAYLOAD: readonly Uint8Array[] = Object.freeze([])
 
 export class InProcessNetwork {
   /** Null: all calls arrive. */
@@ -100,7 +97,7 @@ class Port implements Transport {
     const header = encode(call.request, request)
     this.count(to.zone, call.cause, header.byteLength, 1)
     if (payload.length > 0) this.count(to.zone, payloadCause(call), bytesOf(payload), 0)
-    const flight = new Flight(this, to, call as unknown as AnyCall, header, payload)
+    const flight = new Flight(this, to, call as unknown as AnyCall, header, options)
     return flight.start(options) as Promise<CallReply<Response>>
   }
 
@@ -140,6 +137,9 @@ class Flight implements CallContext {
   readonly fromNode: number
   readonly fromZone: string
   readonly payload: readonly Uint8Array[]
+  readonly deadlineMs: number
+  readonly priority: number
+  readonly traceId: string
   readonly #from: Port
   readonly #to: Port
   readonly #call: AnyCall
@@ -152,7 +152,8 @@ class Flight implements CallContext {
   #cancelDeadline: Cancel | null = null
   #stopListening: (() => void) | null = null
 
-  constructor(from: Port, to: Port, call: AnyCall, header: Uint8Array, payload: readonly Uint8Array[]) {
+  constructor(from: Port, to: Port, call: AnyCall, header: Uint8Array, options: CallOptions) {
+    const { deadlineMs, priority = 0, traceId = '', payload = NO_PAYLOAD } = options
     this.#from = from
     this.#to = to
     this.#call = call
@@ -160,6 +161,9 @@ class Flight implements CallContext {
     this.fromNode = from.nodeId
     this.fromZone = from.zone
     this.payload = payload
+    this.deadlineMs = deadlineMs === Infinity ? 0 : deadlineMs
+    this.priority = priority
+    this.traceId = traceId
   }
 
   get signal(): AbortSignal {
@@ -286,29 +290,6 @@ function decode<T>(of: Message<T>, bytes: Uint8Array): T {
   return value
 }
 
-function isWithPayload(result: unknown): result is { readonly response: unknown; readonly payload: readonly Uint8Array[] } {
-  return typeof result === 'object' && result !== null && 'response' in result && 'payload' in result
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError'
-}
-
 function failure(error: ZonewiseError): Answer {
   return { header: encodeError(error), payload: NO_PAYLOAD, failed: true }
-}
-
-function unavailable(message: string, node: number, call: string): ZonewiseError {
-  return new ZonewiseError('RPC_UNAVAILABLE', message, { node, call })
-}
-
-function payloadCause<Request, Response>(call: RpcCall<Request, Response>): Cause {
-  assert(call.payloadCause !== null)
-  return call.payloadCause
-}
-
-function bytesOf(chunks: readonly Uint8Array[]): number {
-  let bytes = 0
-  for (const chunk of chunks) bytes += chunk.byteLength
-  return bytes
 }

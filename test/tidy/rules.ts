@@ -31,7 +31,8 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ioredis: ['cli/platform/redis-connection.ts'],
   kafkajs: ['cli/command/', 'test/'],
   '@platformatic/kafka': ['test/clients/'],
-  pino: ['cli/platform/pino-log.ts']
+  pino: ['cli/platform/pino-log.ts'],
+  undici: ['cli/platform/']
 }
 
 export type Ban = { readonly pattern: RegExp; readonly instead: string }
@@ -44,7 +45,7 @@ export const CORE_BANS: readonly Ban[] = [
   { pattern: /\bsetImmediate\(|\bprocess\.nextTick\b/, instead: 'use runtime.timer.soon()' },
   { pattern: /\bMath\.random\b|\brandomUUID\b|\brandomBytes\b|\brandomInt\b/, instead: 'use runtime.chance' },
   { pattern: /\bconsole\./, instead: 'use the Log that was passed in' },
-  { pattern: /\bprocess\./, instead: 'take it as an argument: only cli/ knows the process' },
+  { pattern: /(?<!-)\bprocess\./, instead: 'take it as an argument: only cli/ knows the process' },
   { pattern: /from 'node:(net|http|https|dgram|tls|fs|fs\/promises|child_process|worker_threads|os)'/, instead: 'take Network or Files as an argument' }
 ]
 

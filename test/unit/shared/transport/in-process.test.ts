@@ -1,3 +1,4 @@
+/** What only this carrier does; the contract is in test/conformance/transport. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bytes, field, int32, message, string, type Infer } from '#shared/binary/message.ts'
@@ -50,26 +51,6 @@ test('in-process: header is copied, payload goes by reference, both are counted 
   ])
 })
 
-test('in-process: calls to oneself work the same', async () => {
-  const { a } = pair()
-  a.serve(askCall, async ({ number }) => ({ text: String(number) }))
-  assert.equal((await a.call(1, askCall, { number: 5, body: NO_BYTES }, { deadlineMs: 0 })).response.text, '5')
-})
-
-test('in-process: what a handler throws arrives with code, message and context', async () => {
-  const { a, b, bugs } = pair()
-  b.serve(askCall, async ({ number }) => {
-    if (number === 1) throw new ZonewiseError('OVERLOADED', 'too much', { limit: 3 })
-    throw new TypeError('a bug')
-  })
-  await assert.rejects(a.call(2, askCall, { number: 1, body: NO_BYTES }, { deadlineMs: 0 }), (error: ZonewiseError) => {
-    assert.deepEqual([error.code, error.message, error.context], ['OVERLOADED', 'too much', { limit: 3 }])
-    return true
-  })
-  await assert.rejects(a.call(2, askCall, { number: 2, body: NO_BYTES }, { deadlineMs: 0 }), withCode('RPC_UNAVAILABLE'))
-  assert.equal(bugs.length, 1)
-})
-
 test('in-process: a call ends at its deadline and the handler hears of it', async () => {
   const { a, b, runtime } = pair()
   let reason: unknown = null
@@ -83,51 +64,6 @@ test('in-process: a call ends at its deadline and the handler hears of it', asyn
   await call
   assert(withCode('RPC_TIMED_OUT')(reason))
   assert.equal(runtime.pendingCount, 0)
-})
-
-test('in-process: a caller that gives up is told its own reason', async () => {
-  const { a, b, runtime, bugs } = pair()
-  const stop = new AbortController()
-  const handlers: AbortSignal[] = []
-  b.serve(askCall, (_request, { signal }) => {
-    handlers.push(signal)
-    return new Promise(() => {})
-  })
-  const call = assert.rejects(a.call(2, askCall, { number: 1, body: NO_BYTES }, { deadlineMs: 100, signal: stop.signal }), /enough/)
-  await runtime.settle()
-  stop.abort(new Error('enough'))
-  await call
-  assert.equal(handlers[0]!.aborted, true)
-  await assert.rejects(a.call(2, askCall, { number: 1, body: NO_BYTES }, { deadlineMs: 100, signal: stop.signal }), /enough/)
-  assert.deepEqual([runtime.pendingCount, bugs.length], [0, 0])
-})
-
-test('in-process: a node that goes away fails calls in flight, to it and from it', async () => {
-  const { a, b, network, runtime } = pair()
-  let aborted = 0
-  const hang = (_request: unknown, { signal }: { readonly signal: AbortSignal }): Promise<never> => {
-    signal.addEventListener('abort', () => { aborted += 1 })
-    return new Promise(() => {})
-  }
-  a.serve(askCall, hang)
-  b.serve(askCall, hang)
-  const calls = Promise.all([a, b].map((from, i) =>
-    assert.rejects(from.call(2 - i, askCall, { number: 1, body: NO_BYTES }, { deadlineMs: 0 }), withCode('RPC_UNAVAILABLE'))))
-  await runtime.settle()
-  network.detach(2)
-  await calls
-  assert.equal(aborted, 2)
-  await assert.rejects(a.call(2, askCall, { number: 1, body: NO_BYTES }, { deadlineMs: 0 }), withCode('RPC_UNAVAILABLE'))
-  await assert.rejects(b.call(1, askCall, { number: 1, body: NO_BYTES }, { deadlineMs: 0 }), withCode('RPC_UNAVAILABLE'))
-  const second = network.attach({ nodeId: 2, zone: 'az2' })
-  second.serve(askCall, async () => ({ text: 'again' }))
-  b.close() // of the first life: must not cut off the second
-  assert.equal((await a.call(2, askCall, { number: 1, body: NO_BYTES }, { deadlineMs: 0 })).response.text, 'again')
-})
-
-test('in-process: a call nobody serves is refused', async () => {
-  const { a } = pair()
-  await assert.rejects(a.call(2, askCall, { number: 1, body: NO_BYTES }, { deadlineMs: 0 }), withCode('RPC_UNAVAILABLE'))
 })
 
 test('in-process: faults delay each way and lose requests or answers', async () => {
@@ -148,12 +84,4 @@ test('in-process: faults delay each way and lose requests or answers', async () 
     await lost
     assert.equal(served, handled)
   }
-})
-
-test('in-process: calls arrive in the order they were made', async () => {
-  const { a, b } = pair()
-  const seen: number[] = []
-  b.serve(askCall, async ({ number }) => { seen.push(number); return { text: '' } })
-  await Promise.all([1, 2, 3, 4].map((number) => a.call(2, askCall, { number, body: NO_BYTES }, { deadlineMs: 50 })))
-  assert.deepEqual(seen, [1, 2, 3, 4])
 })
