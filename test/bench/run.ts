@@ -13,12 +13,13 @@ import { journalRedisScenario } from './scenario/journal-redis.ts'
 import { latencyScenario } from './scenario/latency.ts'
 import { memoryScenario } from './scenario/memory.ts'
 import { produceScenario } from './scenario/produce.ts'
+import { rpcScenario } from './scenario/rpc.ts'
 import type { Figure, Scenario } from './scenario/scenario.ts'
 import { startScenario } from './scenario/start.ts'
 
 const SCENARIOS: readonly Scenario[] = [
   produceScenario, fanOutScenario, commitRateScenario, chunkCountScenario, memoryScenario, latencyScenario, startScenario, crossZoneScenario,
-  journalRedisScenario
+  journalRedisScenario, rpcScenario
 ]
 const results = fileURLToPath(new URL('../../bench-results/', import.meta.url))
 

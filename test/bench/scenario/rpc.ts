@@ -1,0 +1,90 @@
+/** Calls between two nodes in processes of their own: what the carrier costs, beside bare sockets in the same run. */
+import { releaseAll } from '#shared/binary/memory-pool.ts'
+import { COMMIT_ROWS, commitCall } from '#shared/rpc/commit.ts'
+import { figure } from '../tool/figure.ts'
+import { benchCall, type Measured, RpcBench } from '../tool/rpc-load.ts'
+import type { Figure, Scenario } from './scenario.ts'
+
+const MESSAGE_BYTES = 64
+const BODY_BYTES = MESSAGE_BYTES - 8 // beside a number and the length of the body
+const BATCH_BYTES = 65_536
+const CHUNK_BATCHES = 128 // of a full chunk of 8 MiB
+const GB = 1e9
+
+export const rpcScenario: Scenario = {
+  name: 'rpc',
+  doc: 'calls between two processes over one stream, beside bare sockets that do the same; commit calls as gateways send them',
+  async run({ full }) {
+    const seconds = full ? 20 : 3
+    const bench = await RpcBench.open()
+    try {
+      const { transport } = bench
+      const body = Buffer.alloc(BODY_BYTES, 1)
+      const options = { deadlineMs: 10_000 }
+      const small = async (): Promise<number> => {
+        await transport.call(2, benchCall, { number: 0, body }, options)
+        return 0
+      }
+      const read = (bytes: number) => async (): Promise<number> => {
+        const { payload } = await transport.call(2, benchCall, { number: bytes, body }, options)
+        releaseAll(payload)
+        return payload[0]!.length
+      }
+      await bench.calls(64, 1, small) // to have it compiled
+      const figures: Figure[] = []
+      for (const inFlight of [1, 64]) {
+        figures.push(
+          ...ofCalls(`bare echo of ${MESSAGE_BYTES} B, ${inFlight} in flight`, await bench.bareEcho(inFlight, seconds, MESSAGE_BYTES)),
+          ...ofCalls(`calls of ${MESSAGE_BYTES} B, ${inFlight} in flight`, await bench.calls(inFlight, seconds, small))
+        )
+      }
+      figures.push(...ofBytes('bare socket', await bench.bareFlood(seconds)))
+      figures.push(...ofBytes('payload of 64 KiB, 16 in flight', await bench.calls(16, seconds, read(BATCH_BYTES))))
+      figures.push(...ofBytes('payload of 1 MiB, 8 in flight', await bench.calls(8, seconds, read(2 ** 20))))
+      for (const batches of [1, CHUNK_BATCHES]) figures.push(...await commits(bench, batches, seconds))
+      return figures
+    } finally {
+      await bench.close()
+    }
+  }
+}
+
+/** Commit calls of one chunk with so many batches of 64 KiB, each of a partition of its own. */
+async function commits(bench: RpcBench, batches: number, seconds: number): Promise<Figure[]> {
+  const rows = Buffer.alloc(batches * (COMMIT_ROWS.partitionBytes + COMMIT_ROWS.batchBytes))
+  for (let i = 0; i < batches; i++) rows.writeUInt32BE(1, i * (COMMIT_ROWS.partitionBytes + COMMIT_ROWS.batchBytes) + 20)
+  const source = { nodeId: 1, nodeEpoch: 12, nonce: '0123456789abcdef', lane: 0 }
+  let chunkSeq = 0
+  const commit = async (): Promise<number> => {
+    const chunks = [{ chunkSeq: chunkSeq++, checksum: 5, rows }]
+    await bench.transport.call(2, commitCall, { shard: 3, source, chunks }, { deadlineMs: 10_000 })
+    return batches * BATCH_BYTES
+  }
+  await bench.calls(16, 0.5, commit)
+  const before = await bench.wire()
+  const measured = await bench.calls(16, seconds, commit)
+  const after = await bench.wire()
+  const perCall = (bytes: number): number => bytes / measured.count
+  const name = `commit of ${batches} x 64 KiB`
+  return [
+    ...ofCalls(name, measured),
+    figure(`  ${name}: request on the wire`, perCall(after.requestBytes - before.requestBytes), 'bytes'),
+    figure(`  ${name}: answer on the wire`, perCall(after.answerBytes - before.answerBytes), 'bytes'),
+    figure(`  ${name}: server CPU for a GB of records`, measured.serverCpuSeconds / measured.bytes * GB, 's/GB', { max: 0.1 })
+  ]
+}
+
+function ofCalls(name: string, { count, seconds, p50Ms, p99Ms, clientCpuSeconds, serverCpuSeconds }: Measured): Figure[] {
+  return [
+    figure(name, count / seconds, '1/s'),
+    figure('  p50', p50Ms * 1_000, 'us'), figure('  p99', p99Ms * 1_000, 'us'),
+    figure('  client CPU', clientCpuSeconds / count * 1e6, 'us'), figure('  server CPU', serverCpuSeconds / count * 1e6, 'us')
+  ]
+}
+
+function ofBytes(name: string, { bytes, seconds, clientCpuSeconds, serverCpuSeconds }: Measured): Figure[] {
+  return [
+    figure(name, bytes / 1e6 / seconds, 'MB/s'),
+    figure('  reader CPU', clientCpuSeconds / bytes * GB, 's/GB'), figure('  writer CPU', serverCpuSeconds / bytes * GB, 's/GB')
+  ]
+}
