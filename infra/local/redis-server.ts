@@ -18,6 +18,10 @@ const READY_MS = 30_000
 const OUTPUT_CHARS_MAX = 16_384 // the newest are kept, to explain a start that failed
 const PORT_TRIES = 5
 
+/** Servers do not outlive the process that started them, unless it is killed itself. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => { for (const child of running) child.kill('SIGKILL') })
+
 export type RedisServerOptions = {
   readonly folder: string // made if missing; its data is kept
   readonly host?: string
@@ -115,6 +119,8 @@ export class RedisServer {
     const child = spawn('redis-server', [...args, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     this.#output = ''
+    running.add(child)
+    child.once('exit', () => { running.delete(child) })
     let timeout: NodeJS.Timeout | undefined
     try {
       await new Promise<void>((resolve, reject) => {

@@ -173,7 +173,12 @@ class RedisJournal implements Journal {
 
   /** @throws ZonewiseError JOURNAL_UNSETTLED: Redis refused, or no reply came */
   async #settled(call: string, sent: Promise<RedisReply>): Promise<RedisValue> {
-    const reply = await sent.catch(asUnsettled)
+    let reply: RedisReply
+    try {
+      reply = await sent
+    } catch (error) {
+      asUnsettled(error)
+    }
     if (reply instanceof RedisRefusal) throw this.#refused(call, reply)
     if (this.#refusal !== null) {
       this.#refusal = null
