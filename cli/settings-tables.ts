@@ -4,11 +4,12 @@ import { gatewaySettings } from '#gateway/config.ts'
 import { redisSettings } from '#shared/journal/redis-config.ts'
 import { transportSettings } from '#shared/transport/config.ts'
 import { flagOf, type SettingsTable } from '#shared/config/settings.ts'
+import { storeSettings } from '#shared/store/config.ts'
 import type { FlagSpec } from './command/arguments.ts'
 import { nodeSettings } from './config.ts'
 
 export const SETTINGS_TABLES: readonly SettingsTable[] =
-  [nodeSettings, gatewaySettings, brokerSettings, redisSettings, transportSettings]
+  [nodeSettings, gatewaySettings, brokerSettings, storeSettings, redisSettings, transportSettings]
 
 /** A bool is a switch; every other row takes a value. */
 export function settingFlags(): FlagSpec[] {

@@ -7,6 +7,7 @@ import { Metrics } from '#shared/metrics/metrics.ts'
 import { sleep } from '#shared/runtime/runtime.ts'
 import { brokerSettings } from '#broker/config.ts'
 import { gatewaySettings } from '#gateway/config.ts'
+import { storeSettings } from '#shared/store/config.ts'
 import { nodeSettings, type NodeSettings } from '../config.ts'
 import { serveHttp } from '../http/http-server.ts'
 import { exposeLedger, exposeProcess } from '../metrics.ts'
@@ -35,7 +36,9 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   refuseUnknown(SETTINGS_TABLES, given, OTHER_FLAGS)
   const sources = { ...given, file: { ...EMBEDDED_DEFAULTS, ...given.file } }
   const settings = nodeSettings.load(sources)
-  const parts = { gatewaySettings: gatewaySettings.load(sources), brokerSettings: brokerSettings.load(sources) }
+  const parts = {
+    gatewaySettings: gatewaySettings.load(sources), brokerSettings: brokerSettings.load(sources), storeSettings: storeSettings.load(sources)
+  }
   const listeners = parseListeners(args.lists.get('listener') ?? [])
   const httpAddress = splitHostPort(settings.http)
   if (httpAddress === null) {
@@ -58,7 +61,7 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
     running = await startEmbedded({
       data: settings.data, store: settings.store === '' ? undefined : settings.store,
       journal: settings.journal === '' ? undefined : settings.journal, listeners, shards: settings.shards,
-      ...parts, runtime: nodeRuntime, network: newNodeNetwork(), log, metrics,
+      ...parts, env: terminal.env, runtime: nodeRuntime, network: newNodeNetwork(), log, metrics,
       onFatal: endOnFatal(terminal, log)
     })
   } catch (error) {

@@ -2,7 +2,6 @@
  * Three zones in one process: a node per listener, sharing one store, one journal and one event loop. What passes
  * between nodes is encoded and counted as between machines.
  */
-import { resolve } from 'node:path'
 import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { agreeOnClusterId } from '#shared/cluster/cluster-id.ts'
 import { CATALOG_SHARD, type ListenerInfo, type NodeInfo } from '#shared/cluster/membership.ts'
@@ -15,16 +14,13 @@ import { measuredJournal } from '#shared/journal/measured-journal.ts'
 import { MemoryJournal, MemoryJournalMedium } from '#shared/journal/memory-journal.ts'
 import { Ledger } from '#shared/ledger/ledger.ts'
 import { uuidFromBytes } from '#shared/binary/uuid.ts'
-import { openFileStore } from '#shared/store/file-store.ts'
-import { GuardedStore } from '#shared/store/guarded-store.ts'
-import { MeasuredStore } from '#shared/store/measured-store.ts'
-import { MemoryStore } from '#shared/store/memory-store.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import { InProcessNetwork } from '#shared/transport/in-process.ts'
 import { exposeMemory } from '../metrics.ts'
 import { openDataFolder, type DataFolder } from '../platform/data-folder.ts'
 import { nodeFiles } from '../platform/node-files.ts'
 import { ZonewiseNode } from './node.ts'
+import { folderOf, type OpenedStore, openStore } from './open-store.ts'
 import type { ListenerSpec, Running, StartOptions } from './types.ts'
 
 /** The number of shards is fixed when a cluster is made; it stands beside its id. */
@@ -47,24 +43,20 @@ export async function startEmbedded(options: StartOptions): Promise<Running> {
   }
 }
 
-type Cluster = { readonly clusterId: string; readonly shardCount: number; readonly store: ObjectStore; readonly journal: Journal }
+type Cluster = { readonly clusterId: string; readonly shardCount: number; readonly store: OpenedStore; readonly journal: Journal }
 
 async function openCluster(options: StartOptions, folder: DataFolder | null, undo: (() => unknown)[]): Promise<Cluster> {
   const { runtime } = options
-  const store = new GuardedStore(await openStore(options), runtime.clock, options.brokerSettings.storeFreeBytesMin)
-  undo.push(() => store.close())
+  const opened = await openStore(options)
+  const { store } = opened
+  undo.push(() => opened.close())
   const journal = await openJournal(options)
   undo.push(() => journal.close())
   const clusterId = await agreeOnClusterId(store, journal, uuidFromBytes(runtime.chance.bytes(16)))
   const shardCount = await agreeOnShards(store, options.shards)
   for (const shard of [...Array(shardCount).keys(), CATALOG_SHARD]) await journal.create(shard)
   await folder?.claim(clusterId)
-  return { clusterId, shardCount, store, journal }
-}
-
-async function openStore({ store, data, runtime, brokerSettings }: StartOptions): Promise<ObjectStore> {
-  if (store === 'memory:') return new MemoryStore(runtime.clock)
-  return openFileStore({ files: nodeFiles, root: folderOf(store, data, 'store'), handlesMax: brokerSettings.storeFilesOpenMax })
+  return { clusterId, shardCount, store: opened, journal }
 }
 
 async function openJournal({ journal, data, runtime, log, metrics, onFatal, brokerSettings }: StartOptions): Promise<Journal> {
@@ -74,12 +66,6 @@ async function openJournal({ journal, data, runtime, log, metrics, onFatal, brok
     segmentBytes: brokerSettings.journalSegmentBytes, frameBytesMax: brokerSettings.journalFrameBytesMax,
     recentBytesMax: brokerSettings.journalRecentBytesMax
   })
-}
-
-function folderOf(place: string | undefined, data: string, name: string): string {
-  if (place === undefined) return resolve(data, name)
-  if (place.startsWith('file:') && place.length > 'file:'.length) return resolve(place.slice('file:'.length))
-  throw new ZonewiseError('SETTING_INVALID', `--${name} is neither file:FOLDER nor memory:`, { [name]: place })
 }
 
 async function agreeOnShards(store: ObjectStore, wanted: number): Promise<number> {
@@ -94,7 +80,7 @@ async function agreeOnShards(store: ObjectStore, wanted: number): Promise<number
 
 async function startNodes(options: StartOptions, cluster: Cluster, folder: DataFolder | null): Promise<Running> {
   const { listeners, runtime, network, log, metrics, gatewaySettings, brokerSettings } = options
-  const { clusterId, shardCount, store, journal } = cluster
+  const { clusterId, shardCount, store: { store, measured, close }, journal } = cluster
   const ledger = new Ledger()
   const memory = new MemoryPool({ freeBytesMax: FREE_MEMORY_BYTES_MAX })
   const hub = new InProcessNetwork({ ledger, timer: runtime.timer })
@@ -103,14 +89,14 @@ async function startNodes(options: StartOptions, cluster: Cluster, folder: DataF
   })))
   const membership = new StaticMembership({ version: 1, clusterId, shardCount, nodes: infos })
   exposeMemory(metrics, memory)
-  const nodes = infos.map((info) => {
-    const measured = { ledger, zone: info.zone, clock: runtime.clock, metrics }
+  const nodes = await Promise.all(infos.map(async (info) => {
+    const how = { ledger, zone: info.zone, clock: runtime.clock, metrics }
     return new ZonewiseNode({
       info, membership, memory, network, ledger, runtime, metrics, gatewaySettings, brokerSettings,
-      log: log.child({ node: info.nodeId }), journal: measuredJournal(journal, measured),
-      store: new MeasuredStore(store, measured), transport: hub.attach(info)
+      log: log.child({ node: info.nodeId }), journal: measuredJournal(journal, how), store: await measured(how),
+      transport: hub.attach(info)
     })
-  })
+  }))
   try {
     await Promise.all(nodes.map((node) => node.start()))
     const bound = await Promise.all(nodes.map((node, i) => node.listen([toInfo(listeners[i]!)])))
@@ -134,7 +120,7 @@ async function startNodes(options: StartOptions, cluster: Cluster, folder: DataF
       await Promise.all(nodes.map((node) => node.stopGateway()))
       await Promise.all(nodes.map((node) => node.stopBroker()))
       await journal.close()
-      await store.close()
+      await close()
       folder?.close()
     }
   }

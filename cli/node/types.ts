@@ -7,6 +7,8 @@ import type { Log } from '#shared/log/log.ts'
 import type { Metrics } from '#shared/metrics/metrics.ts'
 import type { Network } from '#shared/runtime/network.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
+import type { StoreSettings } from '#shared/store/config.ts'
+import type { Env } from './open-store.ts'
 
 /** One listener, as `--listener` gave it: each zone's listener makes a node of its own (ids 1, 2, 3 in their order). */
 export type ListenerSpec = {
@@ -20,12 +22,14 @@ export type ListenerSpec = {
 
 export type StartOptions = {
   readonly data: string // folder of the journal, and of the store unless `store` names another
-  readonly store: string | undefined // 'file:DIR' | 'memory:'
+  readonly store: string | undefined // 'file:DIR' | 'memory:' | 's3://bucket/prefix'
   readonly journal: string | undefined // 'file:DIR' | 'memory:'
   readonly listeners: readonly ListenerSpec[]
   readonly shards: number // of a new cluster; an old one keeps its own
   readonly gatewaySettings: GatewaySettings
   readonly brokerSettings: BrokerSettings
+  readonly storeSettings: StoreSettings
+  readonly env: Env
   readonly runtime: Runtime
   readonly network: Network
   readonly log: Log

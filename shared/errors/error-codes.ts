@@ -8,6 +8,7 @@ export const ERROR_CODES = {
   FRAME_INVALID: { retriable: false, kafkaCode: 42, todo: 'The peer sent bytes that are no valid request: look at the client named in the log line.' },
   STORE_UNAVAILABLE: { retriable: true, kafkaCode: 56, todo: 'The outcome of a store call is unknown: look at the object store, the call is repeated or read back.' },
   STORE_REFUSED: { retriable: false, kafkaCode: 56, todo: 'The object store refuses: check credentials, permissions and the path.' },
+  STORE_UNFIT: { retriable: false, kafkaCode: 56, todo: 'Use an object store that does what is missing here: Zonewise would lose data without it.' },
   STORE_FULL: { retriable: true, kafkaCode: 56, todo: 'Free space on the disk of the store, or raise its size: nothing is deleted yet.' },
   OBJECT_EXISTS: { retriable: false, kafkaCode: 56, todo: 'Another writer holds the key: this writer must stop using its source.' },
   OBJECT_MISSING: { retriable: true, kafkaCode: 56, todo: 'An object that the index names is not in the store: restore it from a backup of the bucket.' },

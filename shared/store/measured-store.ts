@@ -1,17 +1,20 @@
 /** Counts bytes and requests of a store in the ledger and as metrics; everything else passes through. */
 import type { MemoryPool } from '../binary/memory-pool.ts'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
-import type { Ledger, LedgerCell, Place } from '../ledger/ledger.ts'
+import { Ledger, type LedgerCell, type Place } from '../ledger/ledger.ts'
 import { Metrics } from '../metrics/metrics.ts'
 import type { Clock } from '../runtime/runtime.ts'
 import { type StoreOperation, StoreOperationMetrics } from './metrics.ts'
 import type { ByteRange, ObjectInfo, ObjectStore } from './object-store.ts'
+import { isChunk } from './store-cells.ts'
 
 export type MeasuredStoreOptions = {
   readonly ledger: Ledger
   readonly zone: Place // of the node that uses the store
   readonly clock: Clock
   readonly metrics?: Metrics
+  /** The store tells the ledger of each request it makes itself (`countAttempt`): calls are not counted there again. */
+  readonly countedInside?: boolean
 }
 
 type Operation = { readonly cell: LedgerCell; readonly metrics: StoreOperationMetrics }
@@ -24,7 +27,9 @@ export class MeasuredStore implements ObjectStore {
   readonly #list: Operation
   readonly #delete: Operation
 
-  constructor(inner: ObjectStore, { ledger, zone, clock, metrics = new Metrics() }: MeasuredStoreOptions) {
+  constructor(inner: ObjectStore, options: MeasuredStoreOptions) {
+    const { zone, clock, metrics = new Metrics(), countedInside = false } = options
+    const ledger = countedInside ? new Ledger() : options.ledger
     this.#inner = inner
     this.#clock = clock
     const operation = (cell: LedgerCell, name: StoreOperation): Operation =>
@@ -81,7 +86,7 @@ export class MeasuredStore implements ObjectStore {
   }
 
   #of(key: string): { readonly put: Operation; readonly get: Operation; readonly head: Operation } {
-    return key.startsWith('chunks/') ? this.#chunk : this.#other
+    return isChunk(key) ? this.#chunk : this.#other
   }
 
   /** Bytes are counted when they are sent, whatever the outcome: they crossed the wire. */

@@ -26,13 +26,15 @@ export const PURE_BANNED_WORDS: readonly Ban[] = [
 
 /** Packages from npm and where they may be named. Everything else of `node:` is open to all but what CORE_BANS says. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  '@aws-sdk/client-s3': ['shared/store/s3/'],
   '@node-rs/crc32': ['shared/binary/crc32c.ts'],
+  '@smithy/signature-v4': ['shared/store/s3/signer.ts', 'test/bench/tool/'],
   'consistent-hash': ['shared/cluster/'],
   ioredis: ['cli/platform/redis-connection.ts'],
   kafkajs: ['cli/command/', 'test/'],
   '@platformatic/kafka': ['test/clients/'],
   pino: ['cli/platform/pino-log.ts'],
-  undici: ['cli/platform/']
+  undici: ['cli/platform/', 'shared/store/s3/', 'test/bench/tool/']
 }
 
 export type Ban = { readonly pattern: RegExp; readonly instead: string }
@@ -80,6 +82,6 @@ export const LONG_FILES: Readonly<Record<string, string>> = {}
 
 /** Where a process or a tool begins: files that nothing imports. */
 export const ENTRIES: readonly RegExp[] = [
-  /^cli\/(zonewise|run)\.mjs$/, /^cli\/main\.ts$/, /^cli\/docs\/generate\.ts$/, /^test\/run\.ts$/, /^test\/tidy\/tidy\.ts$/,
+  /^cli\/(zonewise|run)\.mjs$/, /^cli\/main\.ts$/, /^cli\/docs\/generate\.ts$/, /^infra\/local\/build-s3-server\.ts$/, /^test\/run\.ts$/, /^test\/tidy\/tidy\.ts$/,
   /\.(test|prop\.test|int\.test|sim|child)\.ts$/, /^test\/(simulation|bench|clients|drill)\/.*\.(ts|mjs)$/, /\.d\.ts$/
 ]

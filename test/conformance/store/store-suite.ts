@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ErrorCode } from '#shared/errors/error-codes.ts'
+import { MemoryPool, release } from '#shared/binary/memory-pool.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 
@@ -82,6 +83,22 @@ export function storeSuite({ name, open, reopen }: StoreUnderTest): void {
       const bytes = await store.get('owned')
       bytes.fill(0)
       assert.equal(string(await store.get('owned')), 'abc')
+      await store.close()
+    })
+
+    test('store: with memory of the caller the bytes lie in it, held once, and nothing is held after a failure', async () => {
+      const store = await open()
+      const memory = new MemoryPool({ freeBytesMax: 1_000_000, poison: true })
+      await store.putIfAbsent('pooled', [text('01234'), text('56789')])
+      for (const [range, expected] of [[undefined, '0123456789'], [{ start: 2, end: 5 }, '234'], [{ start: 8, end: 99 }, '89'], [{ start: 4, end: 4 }, ''], [{ start: 50, end: 60 }, '']] as const) {
+        const bytes = await store.get('pooled', range, memory)
+        assert.equal(string(bytes), expected)
+        if (expected !== '') assert.ok(memory.heldBytes >= expected.length)
+        release(bytes)
+        assert.equal(memory.heldBytes, 0)
+      }
+      await assert.rejects(store.get('not-there', undefined, memory), fails('OBJECT_MISSING'))
+      assert.equal(memory.heldBytes, 0)
       await store.close()
     })
 
