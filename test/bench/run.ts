@@ -12,6 +12,7 @@ import { fanOutScenario } from './scenario/fan-out.ts'
 import { journalRedisScenario } from './scenario/journal-redis.ts'
 import { latencyScenario } from './scenario/latency.ts'
 import { memoryScenario } from './scenario/memory.ts'
+import { objectStoreScenario } from './scenario/object-store.ts'
 import { produceScenario } from './scenario/produce.ts'
 import { rpcScenario } from './scenario/rpc.ts'
 import type { Figure, Scenario } from './scenario/scenario.ts'
@@ -19,7 +20,7 @@ import { startScenario } from './scenario/start.ts'
 
 const SCENARIOS: readonly Scenario[] = [
   produceScenario, fanOutScenario, commitRateScenario, chunkCountScenario, memoryScenario, latencyScenario, startScenario, crossZoneScenario,
-  journalRedisScenario, rpcScenario
+  journalRedisScenario, rpcScenario, objectStoreScenario
 ]
 const results = fileURLToPath(new URL('../../bench-results/', import.meta.url))
 
