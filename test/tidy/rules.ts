@@ -56,27 +56,73 @@ export const ALL_BANS: readonly Ban[] = [
   { pattern: /@ts-ignore|@ts-nocheck/, instead: 'correct the type' }
 ]
 
-/** What we write to; longer lines are counted. */
-export const LINE_COLUMNS_GOAL = 120
-/** What stops a commit. */
-export const LINE_COLUMNS_MAX = 200
+export const LINE_COLUMNS_MAX = 120
 export const FILE_LINES_MAX = 350
 
-/** Lines that only data makes long: a row of settings, an error, a command's flag, a table of a message. */
+/** Lines that only data makes long: a row of settings, an error, a command's flag, the title of a test. */
 export const LONG_LINES_ALLOWED: readonly { readonly file: RegExp; readonly line: RegExp }[] = [
   { file: /configs?\.ts$/, line: /doc: / },
   { file: /metrics\.ts$/, line: /help: / },
   { file: /shared\/errors\/error-codes\.ts$/, line: /todo: / },
   { file: /cli\/command\/commands\.ts$/, line: /doc: |summary: / },
-  { file: /^test\//, line: /./ },
-  { file: /./, line: /^import / }
+  { file: /^test\//, line: /^\s*test\(/ }
 ]
+
+/** Files with lines longer than LINE_COLUMNS_MAX, from before the rule: whoever wraps them takes them off. */
+export const WRAP_YET: ReadonlySet<string> = new Set([
+  'broker/catalog/catalog-state.ts', 'broker/partition/commit-plan.ts', 'broker/partition/commit-service.ts',
+  'broker/partition/producer-state.ts', 'broker/reader/zone-reader.ts', 'broker/shard/durable-shard.ts',
+  'broker/shard/feed-sender.ts', 'broker/shard/leadership.ts', 'broker/shard/shard-host.ts',
+  'broker/shard/shard-index.ts', 'broker/shard/snapshot-store.ts', 'broker/shard/snapshot.ts',
+  'broker/shard/view-runner.ts', 'cli/docs/render.ts', 'cli/http/http-server.ts', 'cli/node/embedded.ts',
+  'cli/node/node.ts', 'cli/platform/data-folder.ts', 'gateway/api/authorized-operations.ts',
+  'gateway/api/create-partitions.ts', 'gateway/api/create-topics.ts', 'gateway/api/delete-topics.ts',
+  'gateway/api/describe-configs.ts', 'gateway/api/describe-groups.ts', 'gateway/api/fetch.ts',
+  'gateway/api/handler.ts', 'gateway/api/join-group.ts', 'gateway/api/metadata.ts', 'gateway/api/offset-commit.ts',
+  'gateway/api/offset-for-leader-epoch.ts', 'gateway/api/produce.ts', 'gateway/api/request-bounds.ts',
+  'gateway/api/sync-group.ts', 'gateway/api/topic-lookup.ts', 'gateway/fetch/fetcher.ts', 'gateway/gateway.ts',
+  'gateway/ingest/ingest.ts', 'gateway/listener/client.ts', 'gateway/listener/connection.ts',
+  'gateway/listener/limited-log.ts', 'gateway/listener/listeners.ts', 'gateway/metrics.ts',
+  'shared/cluster/cluster-id.ts', 'shared/cluster/placement.ts', 'shared/cluster/ring.ts',
+  'shared/journal/file-journal.ts', 'shared/journal/file-shard.ts', 'shared/journal/journal-meta.ts',
+  'shared/journal/log-writer.ts', 'shared/journal/memory-journal.ts', 'shared/journal/recovery.ts',
+  'shared/journal/segment-format.ts', 'shared/ledger/ledger.ts', 'shared/object/chunk.ts', 'shared/rpc/feed.ts',
+  'shared/rpc/read.ts', 'shared/runtime/files.ts', 'shared/store/file-store.ts', 'shared/transport/carried-error.ts',
+  'shared/transport/in-process.ts', 'shared/transport/transport.ts', 'test/bench/run.ts',
+  'test/bench/scenario/chunk-count.ts', 'test/bench/scenario/cross-zone.ts', 'test/bench/scenario/fan-out.ts',
+  'test/bench/scenario/latency.ts', 'test/bench/scenario/memory.ts', 'test/bench/tool/cluster.ts',
+  'test/bench/tool/raw-client.ts', 'test/bench/tool/readers.ts', 'test/conformance/journal/file-journal.test.ts',
+  'test/conformance/journal/journal-suite.ts', 'test/conformance/journal/journal.test.ts',
+  'test/conformance/store/store-suite.ts', 'test/drill/kill-drill.ts', 'test/integration/cli/http.int.test.ts',
+  'test/property/broker/shard/shard-index.prop.test.ts', 'test/simulation/check/checker.ts',
+  'test/simulation/check/history.ts', 'test/simulation/checker.sim.ts', 'test/simulation/client/caller.ts',
+  'test/simulation/client/connection.ts', 'test/simulation/client/idempotent-producer.ts',
+  'test/simulation/client/producer.ts', 'test/simulation/client/reader.ts', 'test/simulation/engine.sim.ts',
+  'test/simulation/run.ts', 'test/simulation/simulation.ts', 'test/simulation/world/chaos.ts',
+  'test/simulation/world/life.ts', 'test/simulation/world/settings.ts', 'test/simulation/world/sim-log.ts',
+  'test/simulation/world/world.ts', 'test/support/batches.ts', 'test/support/data-twin.ts',
+  'test/support/gateway-twin.ts', 'test/support/shard-cluster.ts', 'test/support/view-twin.ts',
+  'test/unit/broker/cache/block-cache.test.ts', 'test/unit/broker/catalog/catalog-plan.test.ts',
+  'test/unit/broker/catalog/catalog-view.test.ts', 'test/unit/broker/group/group-offsets.test.ts',
+  'test/unit/broker/reader/request-plans.test.ts', 'test/unit/broker/reader/zone-reader.test.ts',
+  'test/unit/broker/shard/snapshot-store.test.ts', 'test/unit/broker/shard/view-runner.test.ts',
+  'test/unit/gateway/api/admin.test.ts', 'test/unit/gateway/api/groups.test.ts',
+  'test/unit/gateway/api/metadata.test.ts', 'test/unit/gateway/api/produce.test.ts',
+  'test/unit/gateway/fetch/fetcher.test.ts', 'test/unit/gateway/ingest/commit-sender.test.ts',
+  'test/unit/gateway/ingest/ingest.test.ts', 'test/unit/gateway/ingest/log-cache.test.ts',
+  'test/unit/gateway/listener/connection.test.ts', 'test/unit/gateway/listener/frame-arena.test.ts',
+  'test/unit/gateway/listener/frame-assembler.test.ts', 'test/unit/gateway/listener/output.test.ts',
+  'test/unit/shared/binary/memory-pool.test.ts', 'test/unit/shared/cluster/identity.test.ts',
+  'test/unit/shared/journal/segment-format.test.ts', 'test/unit/shared/records/batch-header.test.ts',
+  'test/unit/shared/transport/in-process.test.ts'
+])
 
 /** Files above FILE_LINES_MAX, each with its reason. */
 export const LONG_FILES: Readonly<Record<string, string>> = {}
 
 /** Where a process or a tool begins: files that nothing imports. */
 export const ENTRIES: readonly RegExp[] = [
-  /^cli\/(zonewise|run)\.mjs$/, /^cli\/main\.ts$/, /^cli\/docs\/generate\.ts$/, /^test\/run\.ts$/, /^test\/tidy\/tidy\.ts$/,
+  /^cli\/(zonewise|run)\.mjs$/, /^cli\/main\.ts$/, /^cli\/docs\/generate\.ts$/, /^test\/run\.ts$/,
+  /^test\/tidy\/tidy\.ts$/,
   /\.(test|prop\.test|int\.test|sim|child)\.ts$/, /^test\/(simulation|bench|clients|drill)\/.*\.(ts|mjs)$/, /\.d\.ts$/
 ]
