@@ -13,7 +13,7 @@ function bits(...operations: readonly (keyof typeof OPERATION)[]): number {
 export const TOPIC_OPERATIONS = bits('read', 'write', 'create', 'delete', 'alter', 'describe', 'describeConfigs', 'alterConfigs')
 export const CLUSTER_OPERATIONS =
   bits('create', 'alter', 'describe', 'clusterAction', 'describeConfigs', 'alterConfigs', 'idempotentWrite')
-export const GROUP_OPERATIONS = bits('read', 'delete', 'describe')
+export const GROUP_OPERATIONS = bits('read', 'delete', 'describe', 'describeConfigs', 'alterConfigs')
 
 /** `operations` if asked for, else Kafka's "not asked" (PROTOCOL 19). */
 export function ifAsked(asked: boolean, operations: number): number {

@@ -43,8 +43,11 @@ async function describe(
     if (!authorize(context, 'describe-configs', CLUSTER_RESOURCE)) {
       return { errorCode: KAFKA_ERROR.CLUSTER_AUTHORIZATION_FAILED, errorMessage: null }
     }
-    if (name === '' || name === String(services.nodeId)) return describeBrokerConfigs(name === '' ? {} : ownValues(services))
-    const errorMessage = `Unexpected broker id, expected ${services.nodeId}, but received ${name}`
+    if (name === '') return [] // what was set for all brokers: nothing can be yet
+    if (name === String(services.nodeId)) return describeBrokerConfigs(ownValues(services))
+    const errorMessage = /^-?\d+$/.test(name)
+      ? `Unexpected broker id, expected ${services.nodeId} or empty string, but received ${name}`
+      : `Broker id must be an integer, but it is: ${name}`
     return { errorCode: KAFKA_ERROR.INVALID_REQUEST, errorMessage }
   }
   return { errorCode: KAFKA_ERROR.INVALID_REQUEST, errorMessage: `Unsupported resource type: ${resourceType}` }
@@ -61,7 +64,7 @@ function ownValues({ nodeId, zone, settings }: GatewayServices): Record<string, 
 }
 
 function rows(described: readonly DescribedConfig[], { configurationKeys }: Asked, request: DescribeConfigsRequest): Answer['configs'] {
-  const keys = configurationKeys === null ? null : new Set(configurationKeys)
+  const keys = configurationKeys === null || configurationKeys.length === 0 ? null : new Set(configurationKeys) // none named: all
   return described.filter(({ name }) => keys === null || keys.has(name)).map(({ name, value, type, source, readOnly, synonyms, doc }) => ({
     name, value, readOnly, configSource: source, isSensitive: false,
     synonyms: request.includeSynonyms ? synonyms : [],

@@ -26,7 +26,7 @@ export const handleDescribeGroups: Handler<DescribeGroupsRequest, DescribeGroups
     const found = response?.groups[0]
     if (found === undefined) return refuse(errorCode === 0 ? KAFKA_ERROR.UNKNOWN_SERVER_ERROR : errorCode)
     if (found.errorCode === KAFKA_ERROR.GROUP_ID_NOT_FOUND && version < NOT_FOUND_SINCE) return refuse(KAFKA_ERROR.NONE, STATE_DEAD)
-    return { ...found, authorizedOperations }
+    return found.errorCode === KAFKA_ERROR.NONE ? { ...found, authorizedOperations } : found
   })
   return { throttleTimeMs: throttle(context, 0), groups }
 }

@@ -25,5 +25,5 @@ export const handleJoinGroup: Handler<JoinGroupRequest, JoinGroupResponse> = asy
     { clientVersion: version, waitMs: Math.max(rebalanceTimeoutMs, sessionTimeoutMs), drawsMemberId: true }
   )
   if (response === null) return refuse(errorCode)
-  return { ...response, throttleTimeMs: throttle(context, 0), protocolName: response.protocolName ?? protocolNone }
+  return { ...response, throttleTimeMs: throttle(context, 0), protocolName: response.errorCode === KAFKA_ERROR.NONE ? response.protocolName : protocolNone }
 }

@@ -7,7 +7,7 @@ import { ZoneView } from '../zone/zone-view.ts'
 import { CLUSTER_OPERATIONS, ifAsked, TOPIC_OPERATIONS } from './authorized-operations.ts'
 import { createMissingTopic } from './auto-create.ts'
 import { authorize, throttle, type GatewayServices, type Handler, type RequestContext } from './handler.ts'
-import { checkNamed, mapTogether } from './request-bounds.ts'
+import { checkNamed, mapTogether, oncePerKey } from './request-bounds.ts'
 import { findTopics, isTopicNameValid, type TopicName } from './topic-lookup.ts'
 
 type Asked = NonNullable<MetadataRequest['topics']>[number]
@@ -52,7 +52,8 @@ type Asking = {
 
 async function askedTopics(asking: Asking, asked: readonly Asked[]): Promise<TopicAnswer[]> {
   const { version, services } = asking
-  const names = asked.map(({ name, topicId }): TopicName => ({ name, topicId: topicId === UUID_ZERO ? null : topicId }))
+  const names = oncePerKey(asked, ({ name, topicId }) => JSON.stringify([name, topicId])) // as Kafka, which keeps sets
+    .map(({ item: { name, topicId } }): TopicName => ({ name, topicId: topicId === UUID_ZERO ? null : topicId }))
   if (version >= IDS_SINCE && version < BY_ID_SINCE && names.some(({ name, topicId }) => name === null || topicId !== null)) {
     return names.map(({ name, topicId }) => refused(KAFKA_ERROR.INVALID_REQUEST, name ?? '', topicId)) // PROTOCOL 14
   }

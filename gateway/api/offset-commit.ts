@@ -20,12 +20,14 @@ export const handleOffsetCommit: Handler<OffsetCommitRequest, OffsetCommitRespon
     ({ throttleTimeMs: throttle(context, 0), topics: asked.map((topic) => answered(topic, () => errorCode)) })
   if (!authorize(context, 'read', { type: 'group', name: groupId })) return refuseAll(KAFKA_ERROR.GROUP_AUTHORIZATION_FAILED)
   const byId = version >= IDS_SINCE
-  const names = asked.map(({ name, topicId }): TopicName => (byId ? { name: null, topicId } : { name, topicId: null }))
+  const names = asked.map(({ name, topicId, partitions }): TopicName =>
+    ({ name: byId ? null : name, topicId: byId ? topicId : null, partitionCount: partitionCountOf(partitions) }))
   const { topics, fresh } = await findTopics(services, names)
   const missing = missingCode(byId, fresh)
+  const unknownCode = (t: number): number => topics[t] === null ? missing : KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION
   const forwarded = asked.flatMap((topic, i) => forwardable(topic, topics[i]!))
   if (forwarded.length === 0 && asked.length > 0) {
-    return { throttleTimeMs: throttle(context, 0), topics: asked.map((topic) => answered(topic, () => missing)) }
+    return { throttleTimeMs: throttle(context, 0), topics: asked.map((topic, t) => answered(topic, () => unknownCode(t))) }
   }
   const { errorCode, response } = await forwardToGroup(
     context, services, API.offsetCommit, groupId, { ...request, topics: forwarded }, { clientVersion: version }
@@ -37,8 +39,12 @@ export const handleOffsetCommit: Handler<OffsetCommitRequest, OffsetCommitRespon
   }
   return {
     throttleTimeMs: throttle(context, 0),
-    topics: asked.map((topic, i) => answered(topic, (index) => codes.get(`${topics[i]?.topicId ?? ''}:${index}`) ?? missing))
+    topics: asked.map((topic, t) => answered(topic, (index) => codes.get(`${topics[t]?.topicId ?? ''}:${index}`) ?? unknownCode(t)))
   }
+}
+
+function partitionCountOf(partitions: TopicAsked['partitions']): number {
+  return partitions.reduce((count, { partitionIndex }) => Math.max(count, partitionIndex + 1), 0)
 }
 
 function missingCode(byId: boolean, fresh: boolean): number {

@@ -21,14 +21,15 @@ export const handleOffsetForLeaderEpoch: Handler<OffsetForLeaderEpochRequest, Of
   context, _version, request, services
 ) => {
   checkNamed(services, request.topics.reduce((count, { partitions }) => count + 1 + partitions.length, 0))
-  const { topics, fresh } = await findTopics(services, request.topics.map(({ topic }) => ({ name: topic, topicId: null })))
+  const { topics, fresh } = await findTopics(services, request.topics.map(({ topic, partitions }) =>
+    ({ name: topic, topicId: null, partitionCount: partitions.reduce((count, { partition }) => Math.max(count, partition + 1), 0) })))
   const { shardCount } = services.membership.current()
   const wanted: Wanted[] = []
   for (const [i, { partitions }] of request.topics.entries()) {
     const topic = topics[i]!
     if (topic === null || !authorize(context, 'describe', { type: 'topic', name: topic.name })) continue
     for (const asked of partitions) {
-      if (asked.partition < 0 || asked.partition >= topic.partitionCount || asked.leaderEpoch < LEADER_EPOCH) continue
+      if (asked.partition < 0 || asked.partition >= topic.partitionCount) continue
       wanted.push({ shard: shardOfPartition(topic.topicId, asked.partition, shardCount), topicId: topic.topicId, asked })
     }
   }
@@ -39,7 +40,7 @@ export const handleOffsetForLeaderEpoch: Handler<OffsetForLeaderEpochRequest, Of
     partitions: partitions.map((asked): PartitionAnswer => {
       const known = topics[i]!
       if (known === null || asked.partition < 0 || asked.partition >= known.partitionCount) return unknown(asked, missing)
-      return ends.get(asked) ?? unknown(asked, KAFKA_ERROR.NONE) // before the first epoch: none known
+      return ends.get(asked) ?? unknown(asked, KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED)
     })
   }))
   return { throttleTimeMs: throttle(context, 0), topics: answered }
@@ -58,7 +59,8 @@ async function endOffsets(
     const offsets = await latestOffsets(context, services, shard, ofShard)
     for (const [i, { asked }] of ofShard.entries()) {
       const { errorCode, offset } = offsets[i]!
-      answers.set(asked, errorCode === KAFKA_ERROR.NONE
+      // Of an epoch before or behind the only one nothing is known, which is no error.
+      answers.set(asked, errorCode === KAFKA_ERROR.NONE && asked.leaderEpoch === LEADER_EPOCH
         ? { errorCode, partition: asked.partition, leaderEpoch: LEADER_EPOCH, endOffset: offset }
         : unknown(asked, errorCode))
     }

@@ -10,6 +10,9 @@ export type TopicName = {
   readonly partitionCount?: number // how many it has at least, by what the request says
 }
 
+export const NO_SUCH_TOPIC = 'This server does not host this topic-partition.' // as Kafka says it, in admin answers
+export const NO_SUCH_TOPIC_ID = 'This server does not host this topic ID.'
+
 const NAME = /^[a-zA-Z0-9._-]{1,249}$/
 
 /** Kafka's rule (PROTOCOL 13). */

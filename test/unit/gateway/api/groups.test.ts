@@ -15,6 +15,7 @@ import { handleLeaveGroup } from '#gateway/api/leave-group.ts'
 import { handleListGroups } from '#gateway/api/list-groups.ts'
 import { handleOffsetCommit } from '#gateway/api/offset-commit.ts'
 import { handleOffsetFetch } from '#gateway/api/offset-fetch.ts'
+import { handleSyncGroup } from '#gateway/api/sync-group.ts'
 import { decodeMessage, defaultsOf, encodeMessage } from '#shared/binary/message.ts'
 import { Reader } from '#shared/binary/reader.ts'
 import { UUID_ZERO } from '#shared/binary/uuid.ts'
@@ -81,6 +82,19 @@ test('join-group: version 0 rebalances within the session timeout, and an old cl
   const answer = await ask(twin, API.joinGroup, handleJoinGroup, 0, { groupId: 'g', sessionTimeoutMs: 7_000, protocolType: 'consumer' })
   assert.equal(received[0]!.request.rebalanceTimeoutMs, 7_000)
   assert.deepEqual([answer.errorCode, answer.protocolName], [KAFKA_ERROR.UNKNOWN_MEMBER_ID, ''])
+  coordinate(twin, API.joinGroup, () => ({ ...defaultsOf(API.joinGroup.response), errorCode: KAFKA_ERROR.UNKNOWN_MEMBER_ID, protocolName: '' }))
+  assert.equal((await ask(twin, API.joinGroup, handleJoinGroup, 7, { groupId: 'g' })).protocolName, null, 'version 7 and above do')
+})
+
+test('sync-group: since version 5 it names the protocol (PROTOCOL 40)', async () => {
+  const twin = gatewayTwin()
+  coordinate(twin, API.syncGroup, () => ({ ...defaultsOf(API.syncGroup.response), errorCode: 0 }))
+  const sync = async (version: number, protocolType: string | null, protocolName: string | null): Promise<number> =>
+    (await ask(twin, API.syncGroup, handleSyncGroup, version, { groupId: 'g', protocolType, protocolName })).errorCode
+  assert.equal(await sync(4, null, null), 0)
+  assert.equal(await sync(5, 'consumer', 'range'), 0)
+  assert.equal(await sync(5, null, 'range'), KAFKA_ERROR.INCONSISTENT_GROUP_PROTOCOL)
+  assert.equal(await sync(5, 'consumer', null), KAFKA_ERROR.INCONSISTENT_GROUP_PROTOCOL)
 })
 
 test('group-forward: what the way does is told in codes that clients retry', async () => {
@@ -132,6 +146,8 @@ test('offset-commit: names travel as ids; unknown topics and partitions are answ
   assert.deepEqual(received[0]!.request.topics, [{ name: '', topicId: known.topicId, partitions: [partition(0)] }])
   const byId = await ask(twin, API.offsetCommit, handleOffsetCommit, 10, { groupId: 'g', topics: [{ name: '', topicId: topic('gone').topicId, partitions: [partition(0)] }] })
   assert.equal(byId.topics[0]!.partitions[0]!.errorCode, KAFKA_ERROR.UNKNOWN_TOPIC_ID)
+  const part = await ask(twin, API.offsetCommit, handleOffsetCommit, 10, { groupId: 'g', topics: [{ name: '', topicId: known.topicId, partitions: [partition(9)] }] })
+  assert.equal(part.topics[0]!.partitions[0]!.errorCode, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION)
 })
 
 function fetchable(twin: Twin, topicId: string): { request: { groups: readonly { groupId: string }[] } }[] {
@@ -201,6 +217,8 @@ test('describe-groups: a group that is not there is dead for old clients and an 
   assert.deepEqual(old.groups.map(({ groupId, errorCode, groupState }) => [groupId, errorCode, groupState]), [['g1', 0, 'Dead'], ['g2', 0, 'Dead']])
   const recent = await ask(twin, API.describeGroups, handleDescribeGroups, 6, { groups: ['g1'] })
   assert.equal(recent.groups[0]!.errorCode, KAFKA_ERROR.GROUP_ID_NOT_FOUND)
+  const withOperations = await ask(twin, API.describeGroups, handleDescribeGroups, 6, { groups: ['g1'], includeAuthorizedOperations: true })
+  assert.equal(withOperations.groups[0]!.authorizedOperations, 0, 'of a group that is not there nothing is permitted that the coordinator did not say')
 })
 
 test('list-groups: every shard is asked, and the gateways of a zone name each group once (PROTOCOL 45)', async () => {

@@ -128,6 +128,12 @@ test('metadata: an unknown name is created once for all who ask, unless the requ
   assert.deepEqual(errors(await ask(closed, 12, named('no'))), [KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION])
 })
 
+test('metadata: a topic named twice is answered once', async () => {
+  const twin = gatewayTwin()
+  twin.catalog.add(topic('a'))
+  assert.deepEqual((await ask(twin, 12, named('a', 'b.', 'a'), { allowAutoTopicCreation: false })).topics.map(({ name }) => name), ['a', 'b.'])
+})
+
 test('metadata: a creation that does not come through makes clients ask again', async () => {
   const twin = gatewayTwin()
   assert.deepEqual(errors(await ask(twin, 12, named('fresh'))), [KAFKA_ERROR.LEADER_NOT_AVAILABLE])
