@@ -62,6 +62,19 @@ export function maxTimestampAt(bytes: Uint8Array, at: number): number {
   return i64(bytes, at + 35)
 }
 
+export function baseTimestampAt(bytes: Uint8Array, at: number): number {
+  return i64(bytes, at + 27)
+}
+
+export function recordCountAt(bytes: Uint8Array, at: number): number {
+  return i32(bytes, at + 57)
+}
+
+/** Whether all records of the batch carry the time of its append (`maxTimestampAt`), whatever their own says. */
+export function hasAppendTimeAt(bytes: Uint8Array, at: number): boolean {
+  return (bytes[at + 22]! & BATCH.timestampTypeBit) !== 0
+}
+
 /** Whether the batch at `at`, `length` bytes long, matches its CRC-32C. */
 export function batchCrcMatches(bytes: Uint8Array, at: number, length: number): boolean {
   return crc32c(bytes.subarray(at + BATCH.crcFrom, at + length)) === i32(bytes, at + BATCH.crcAt) >>> 0
