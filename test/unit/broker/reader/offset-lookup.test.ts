@@ -5,19 +5,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BlockCache } from '#broker/cache/block-cache.ts'
+import { brokerSettings } from '#broker/config.ts'
 import { CommitEntryWriter } from '#broker/partition/commit-entry.ts'
 import { encodeCreatePartitions } from '#broker/partition/partition-entries.ts'
 import { lookUpOffset } from '#broker/reader/offset-lookup.ts'
 import { applyIndexEntry, newShardIndex } from '#broker/shard/shard-index.ts'
 import { applyEntry, newShardState } from '#broker/shard/shard-state.ts'
 import type { ShardView } from '#broker/shard/shard-view.ts'
+import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { chunkKey } from '#shared/object/chunk-ref.ts'
 import { MemoryStore } from '#shared/store/memory-store.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { makeRecordBatch, seal } from '#test/support/batches.ts'
 
 const TOPIC = 'abcdefghijklmnopqrstuw'
-const settings = { readCacheBytesMax: 1_000_000, readChunkBytesMax: 100_000, readGapBytesMax: 50, readsMax: 4 }
 
 type Lookup = (timestamp: number, partition?: number, epoch?: number) => Promise<readonly number[]>
 
@@ -39,7 +40,7 @@ async function setUp(batches: readonly Buffer[]): Promise<Lookup> {
     applyIndexEntry(index, entry)
   }
   const view: ShardView = { shard: 0, state, index, barrier: () => Promise.resolve(), touch() {}, onAdvance: () => () => {} }
-  const cache = new BlockCache(store, settings)
+  const cache = new BlockCache(store, new MemoryPool({ freeBytesMax: 0 }), brokerSettings.defaults())
   return async (timestamp, partition = 0, currentLeaderEpoch = -1) => {
     const { errorCode, offset, timestamp: found } = await lookUpOffset(view, cache, { topicId: TOPIC, partition, currentLeaderEpoch, timestamp })
     return errorCode === 0 ? [offset, found] : [errorCode]
