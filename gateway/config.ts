@@ -22,6 +22,7 @@ export const gatewaySettings = defineSettings('GATEWAY', {
   requestPartitionsMax: int({ default: 100_000, min: 1, max: 10_000_000, doc: 'Partitions (and topics, and groups) that one request may name; above it the answer is INVALID_REQUEST or the connection is closed.' }),
   groupForwardTimeoutMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for the coordinator of a group, on top of what the request itself may wait.' }),
   adminForwardTimeoutMs: int({ unit: 'ms', default: 15 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for the leader of the catalog, on top of what the request itself may wait.' }),
+  unpackedBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: MiB, max: GiB, doc: 'What a batch may unpack to where a topic\'s configs make its records be looked at (compaction, times); above it MESSAGE_TOO_LARGE.' }),
   producerIdBlock: int({ default: 1_000, min: 1, max: 1_000_000, doc: 'Producer ids fetched from the catalog at once.' }),
   // ingest
   lingerMs: int({ unit: 'ms', default: 5, min: 0, max: 10 * SECOND, doc: 'How long a chunk that is not full waits for company; the first after idle does not.' }),

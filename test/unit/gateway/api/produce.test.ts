@@ -9,7 +9,8 @@ import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { decodeTrailer } from '#shared/object/chunk.ts'
 import type { ProduceRequest, ProduceResponse } from '#shared/wire/api/produce.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
-import { makeBatch } from '#test/support/batches.ts'
+import { batchCrcMatches, maxTimestampAt } from '#shared/records/batch-header.ts'
+import { makeBatch, makeRecordBatch, seal } from '#test/support/batches.ts'
 import { dataTwin, type DataTwin } from '#test/support/data-twin.ts'
 import { contextOf, topic } from '#test/support/gateway-twin.ts'
 
@@ -57,6 +58,7 @@ test('produce: one bad batch fails its own partition only', async () => {
   damaged[70]! ^= 1
   const response = await produce(t, requestOf([{ index: 0, records: damaged }, { index: 1 }, { index: 2, records: null }, { records: new Uint8Array(0) }]))
   assert.deepEqual(codesOf(response), [KAFKA_ERROR.CORRUPT_MESSAGE, 0, KAFKA_ERROR.INVALID_RECORD, KAFKA_ERROR.INVALID_RECORD])
+  assert.equal(answersOf(response)[0]!.errorMessage, null, 'clients have a sentence of their own for each code')
   assert.equal(t.ingest.bytes, 0)
 })
 
@@ -141,4 +143,86 @@ test('produce: what was acked is in the store, in a chunk that says what it is',
   const bytes = await t.memory.get(object!.key)
   const { footerBytes } = decodeTrailer(object!.key, bytes.subarray(-12))
   assert.equal(bytes.byteLength, 2 * makeBatch().byteLength + footerBytes + 12)
+})
+
+/** As `produce`, where the engine's threads unpack: those know real time only. */
+async function produceUnpacking(t: DataTwin, request: ProduceRequest, context = contextOf()): Promise<ProduceResponse | null> {
+  let done = false
+  const answer = Promise.resolve(handleProduce(context, 9, request, t.services)).finally(() => { done = true })
+  while (!done) {
+    await new Promise(setImmediate)
+    await t.runtime.advance(1)
+  }
+  return answer
+}
+
+function answersOf(response: ProduceResponse | null | 'waits'): ProduceResponse['responses'][number]['partitionResponses'] {
+  assert(response !== null && response !== 'waits')
+  return response.responses.flatMap(({ partitionResponses }) => partitionResponses)
+}
+
+for (const codec of [undefined, 'gzip', 'zstd'] as const) {
+  test(`produce: a compacted topic takes no record without a key, and names each one (PROTOCOL 2.3, ${codec ?? 'not packed'})`, async () => {
+    const t = setUp()
+    t.catalog.add(topic('latest', { configs: { 'cleanup.policy': 'compact,delete' } }))
+    const packed = codec === undefined ? {} : { codec }
+    const mixed = makeRecordBatch([{ value: 'a' }, { key: 'k', value: 'b' }, { key: null, value: null }], packed)
+    const keyed = makeRecordBatch([{ key: 'k', value: 'b' }, { key: '', value: null }], packed)
+    const response = await produceUnpacking(t, requestOf([
+      { name: 'latest', records: mixed }, { name: 'latest', index: 1, records: keyed }, { records: Buffer.from(mixed) }
+    ]))
+    const [refused, taken, elsewhere] = answersOf(response)
+    assert.equal(refused!.errorCode, KAFKA_ERROR.INVALID_RECORD)
+    assert.deepEqual(refused!.recordErrors.map(({ batchIndex }) => batchIndex), [0, 2])
+    assert.match(refused!.recordErrors[0]!.batchIndexErrorMessage!, /message without key in topic partition latest-0/)
+    assert.match(refused!.errorMessage!, /2 record errors in total/)
+    assert.deepEqual([taken!.errorCode, elsewhere!.errorCode], [0, 0])
+  })
+}
+
+test('produce: where records are looked at, their order is kept, lies are refused, and what unpacks to too much is too large', async () => {
+  const t = setUp({ unpackedBytesMax: 2 ** 20 })
+  t.catalog.add(topic('latest', { configs: { 'cleanup.policy': 'compact' } }))
+  const order: string[] = []
+  const context = contextOf({ holdOrder: () => { order.push('held'); return () => { order.push('released') } } })
+  const bomb = makeRecordBatch([{ key: 'k', value: 'x'.repeat(2 ** 21) }], { codec: 'zstd' })
+  const lying = makeRecordBatch([{ key: 'k', value: 'v' }, { key: 'k', value: 'v' }])
+  lying.writeInt32BE(2, 23)
+  lying.writeInt32BE(3, 57)
+  const damaged = makeRecordBatch([{ key: 'k', value: 'v' }])
+  damaged[66]! ^= 1
+  const records = [bomb, seal(lying), damaged, new Uint8Array(5)]
+  const response = await produceUnpacking(t, requestOf(records.map((each) => ({ name: 'latest', records: each }))), context)
+  assert.deepEqual(codesOf(response),
+    [KAFKA_ERROR.MESSAGE_TOO_LARGE, KAFKA_ERROR.INVALID_RECORD, KAFKA_ERROR.CORRUPT_MESSAGE, KAFKA_ERROR.INVALID_RECORD])
+  assert.deepEqual(order, ['held', 'released'])
+})
+
+test('produce: times too far ahead are refused, and too far behind where a topic says so', async () => {
+  const t = setUp()
+  const nowMs = t.runtime.clock.nowMs()
+  const hour = 3_600_000
+  t.catalog.add(topic('strict', { configs: { 'message.timestamp.after.max.ms': '1000', 'message.timestamp.before.max.ms': '5000' } }))
+  const at = (maxTimestamp: number): Buffer => makeRecordBatch([{ value: 'v' }, { value: 'v', timestampDelta: -500 }], { maxTimestamp })
+  const ask = async (name: string, timestamp: number): Promise<number> =>
+    codesOf(await produce(t, requestOf([{ name, records: at(timestamp) }]), { ms: 10 }))[0]!
+  assert.equal(await ask('orders', nowMs + hour), 0)
+  assert.equal(await ask('orders', nowMs + 2 * hour), KAFKA_ERROR.INVALID_TIMESTAMP)
+  assert.equal(await ask('orders', 0), 0)
+  assert.equal(await ask('strict', nowMs + 2_000), KAFKA_ERROR.INVALID_TIMESTAMP)
+  assert.equal(await ask('strict', nowMs - 4_000), 0)
+  const [late] = answersOf(await produce(t, requestOf([{ name: 'strict', records: at(nowMs - 4_900) }])))
+  assert.deepEqual([late!.errorCode, late!.recordErrors.map(({ batchIndex }) => batchIndex)], [KAFKA_ERROR.INVALID_TIMESTAMP, [1]])
+})
+
+test('produce: LogAppendTime puts our time into the batch and into the answer (PROTOCOL 2.2, 25)', async () => {
+  const t = setUp()
+  t.catalog.add(topic('ours', { configs: { 'message.timestamp.type': 'LogAppendTime' } }))
+  const nowMs = t.runtime.clock.nowMs()
+  const records = makeBatch({ maxTimestamp: nowMs + 10 * 3_600_000 })
+  const [answer] = answersOf(await produce(t, requestOf([{ name: 'ours', records }]), { ms: 10 }))
+  assert.deepEqual([answer!.errorCode, answer!.logAppendTimeMs], [0, nowMs])
+  assert.equal(maxTimestampAt(records, 0), nowMs)
+  assert(batchCrcMatches(records, 0, records.byteLength))
+  assert.equal(records.readInt16BE(21) & 8, 8)
 })
