@@ -16,10 +16,10 @@ export type ChunkCommit = { readonly source: Source; readonly chunkSeq: number; 
 export type CommitPlan = { readonly kind: 'new'; readonly entry: Entry } | Exclude<WindowVerdict, { kind: 'new' }>
 
 /**
- * @param producerExpired says whether a producer id was given out longer ago than the producer expiry.
+ * @param mayBeForgotten says whether a producer without state in a topic may have had one that is lost.
  * @throws ZonewiseError FRAME_INVALID: the rows are no rows.
  */
-export function planCommit(state: PartitionsState, chunk: ChunkCommit, nowMs: number, producerExpired: (producerId: number) => boolean): CommitPlan {
+export function planCommit(state: PartitionsState, chunk: ChunkCommit, nowMs: number, mayBeForgotten: (producerId: number, topicId: string) => boolean): CommitPlan {
   const { source, chunkSeq, checksum, rows } = chunk
   const verdict = judgeChunk(state.sources.get(windowKey(source)), source, chunkSeq, checksum)
   if (verdict.kind !== 'new') return verdict
@@ -42,7 +42,7 @@ export function planCommit(state: PartitionsState, chunk: ChunkCommit, nowMs: nu
     if (producerId !== -1) {
       const batch = { epoch, baseSequence, recordCount, baseOffset: nextOffset }
       const producer = tried.get(producerId) ?? current.producers.get(producerId)
-      const judged = judgeSequence(producer, batch, producer === undefined && baseSequence > 0 && producerExpired(producerId))
+      const judged = judgeSequence(producer, batch, producer === undefined && baseSequence > 0 && mayBeForgotten(producerId, current.topicId))
       if (judged.kind === 'duplicate') return writer.refused(0, judged.baseOffset)
       if (judged.kind === 'reject') return writer.refused(judged.errorCode, -1)
       tried.set(producerId, withBatch(producer, batch, nowMs))

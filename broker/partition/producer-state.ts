@@ -27,15 +27,15 @@ export function addSequence(sequence: number, count: number): number {
   return (sequence + count) % 2 ** 31
 }
 
-/** `expired`: the producer id was given out longer ago than the expiry, so a lost state is no proof of a gap. */
+/** `mayBeForgotten`: the producer may have had a state that is lost, so a first sequence above 0 is no proof of a gap. */
 export function judgeSequence(
   producer: ProducerState | undefined,
   batch: { readonly epoch: number; readonly baseSequence: number; readonly recordCount: number },
-  expired: boolean
+  mayBeForgotten: boolean
 ): SequenceVerdict {
   const { epoch, baseSequence, recordCount } = batch
   const outOfOrder: SequenceVerdict = { kind: 'reject', errorCode: KAFKA_ERROR.OUT_OF_ORDER_SEQUENCE_NUMBER }
-  if (producer === undefined) return baseSequence === 0 || expired ? ACCEPT : outOfOrder
+  if (producer === undefined) return baseSequence === 0 || mayBeForgotten ? ACCEPT : outOfOrder
   if (epoch < producer.epoch) return { kind: 'reject', errorCode: KAFKA_ERROR.INVALID_PRODUCER_EPOCH }
   if (epoch > producer.epoch) return baseSequence === 0 ? ACCEPT : outOfOrder
   const lastSequence = addSequence(baseSequence, recordCount - 1)

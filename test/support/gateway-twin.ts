@@ -71,7 +71,7 @@ export class CatalogTwin implements CatalogReader {
 export function topic(name: string, given: Partial<TopicInfo> = {}): TopicInfo {
   const partitionCount = given.partitionCount ?? 3
   const topicId = Buffer.from(name.padEnd(16, '.')).toString('base64url')
-  return { topicId, name, partitionCount, readyPartitionCount: partitionCount, replicationFactor: 1, configs: {}, state: 'ready', ...given }
+  return { topicId, name, partitionCount, readyPartitionCount: partitionCount, replicationFactor: 1, configs: {}, state: 'ready', replacedMs: null, ...given }
 }
 
 type Answerer = (node: number, request: never, options: CallOptions) => unknown

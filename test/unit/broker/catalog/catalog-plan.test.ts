@@ -38,7 +38,7 @@ test('catalog-plan: a creation goes from creating to ready', () => {
   const state = created({ configs: [{ name: 'retention.ms', value: '-1' }] }, { done: false })
   assert.deepEqual(state.topics.get(ID), {
     topicId: ID, name: 'orders', partitionCount: 4, replicationFactor: 3, configs: { 'retention.ms': '-1' }, createdMs: 1_000,
-    state: 'creating', readyPartitionCount: 0
+    state: 'creating', readyPartitionCount: 0, replacedMs: null
   })
   assert.deepEqual(stepOf(state.topics.get(ID)), { topicId: ID, drop: false, firstPartition: 0, partitionCount: 4, createdMs: 1_000 })
   assert.equal(refusalOf(plan(state, {}, OTHER_ID)), KAFKA_ERROR.TOPIC_ALREADY_EXISTS)
@@ -147,4 +147,54 @@ test('catalog-state: a snapshot holds all of it', () => {
   state.cluster = { clusterId: 'c', shardCount: 16, clusterVersion: 1 }
   assert.deepEqual(decodeCatalogState(Buffer.concat(encodeCatalogState(state))), state)
   assert.deepEqual(decodeCatalogState(Buffer.concat(encodeCatalogState(newCatalogState()))), newCatalogState())
+})
+
+/** Deletes the topic and gives its name to another one, `laterMs` after. */
+function recreated(laterMs: number, state = created()): CatalogState {
+  applyCatalogEntry(state, encodeTopicDelete({ topicId: ID }), 5_000)
+  applyCatalogEntry(state, encodeTopicGone({ topicId: ID }), 5_001)
+  const request = { name: 'orders', partitionCount: 1, replicationFactor: 1, configs: [], validateOnly: false, timeoutMs: 0 }
+  const decision = planCreateTopic(state, request, { topicId: OTHER_ID, nowMs: 5_000 + laterMs }, LIMITS)
+  assert(decision.kind === 'decided')
+  applyCatalogEntry(state, decision.entry, 5_000 + laterMs)
+  return state
+}
+
+test('catalog-state: a topic that takes the name of one deleted not long before says so, while producers remember it', () => {
+  assert.equal(recreated(60_000).topics.get(OTHER_ID)!.replacedMs, 65_000)
+  assert.equal(recreated(86_400_000).topics.get(OTHER_ID)!.replacedMs, 86_405_000)
+  assert.equal(recreated(86_400_001).topics.get(OTHER_ID)!.replacedMs, null)
+  assert.equal(created().topics.get(ID)!.replacedMs, null)
+  assert.equal(recreated(1).freedNames.size, 0, 'the name is taken again')
+  const restored = decodeCatalogState(Buffer.concat(encodeCatalogState(recreated(1))))
+  assert.equal(restored.topics.get(OTHER_ID)!.replacedMs, 5_001)
+})
+
+test('catalog-state: names that became free are forgotten with time, and beyond their bound', () => {
+  const state = newCatalogState()
+  const idOf = (n: number): string => Buffer.from(String(n).padStart(16, '.')).toString('base64url')
+  for (let n = 0; n <= 10_001; n++) {
+    const decision = plan(state, { name: `t${n}`, partitionCount: 1 }, idOf(n))
+    assert(decision.kind === 'decided')
+    applyCatalogEntry(state, decision.entry, 0)
+    applyCatalogEntry(state, encodeTopicDelete({ topicId: idOf(n) }), n)
+    applyCatalogEntry(state, encodeTopicGone({ topicId: idOf(n) }), n)
+  }
+  assert.equal(state.freedNames.size, 10_000)
+  assert.equal(state.freedNames.has('t1'), false)
+  const last = created()
+  last.freedNames.set('old', 0)
+  applyCatalogEntry(last, encodeTopicDelete({ topicId: ID }), 86_400_001)
+  assert.deepEqual([...last.freedNames.keys()], ['orders'])
+})
+
+test('catalog-state: a snapshot of the first format is read', () => {
+  const bytes = '010000000100016300000010000000010000000166ff7e681ddd41f5bfd35db7e39ebbf000066f726465727300000002000000020003' +
+    '00000001000c726574656e74696f6e2e6d7300022d31408f40000000000001000000010000000000000000402400000000000040ed4c0000000000'
+  const state = decodeCatalogState(Buffer.from(bytes, 'hex'))
+  assert.deepEqual(state.topics.get(ID), {
+    topicId: ID, name: 'orders', partitionCount: 2, replicationFactor: 3, configs: { 'retention.ms': '-1' }, createdMs: 1_000,
+    state: 'ready', readyPartitionCount: 2, replacedMs: null
+  })
+  assert.deepEqual([state.freedNames.size, state.producerIds.length], [0, 1])
 })
