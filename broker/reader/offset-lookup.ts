@@ -1,4 +1,7 @@
-/** ListOffsets on a view (PROTOCOL 36): by position at once, by time through the headers of one run and the records of one batch. */
+/**
+ * ListOffsets on a view (PROTOCOL 36): by position at once, by time through the headers of one run and the records of
+ * one batch.
+ */
 import { release } from '#shared/binary/memory-pool.ts'
 import {
   baseTimestampAt, batchLengthAt, hasAppendTimeAt, maxTimestampAt, recordCountAt, recordSpanAt
@@ -58,7 +61,7 @@ async function findInRun(cache: BlockCache, run: IndexRun, target: number): Prom
   }
 }
 
-/** The first record not older than `target`. Where the records cannot be read, the batch's first offset: it is never too late. */
+/** The first record not older than `target`. Where records cannot be read, the batch's first offset: never too late. */
 async function findInBatch(batch: Uint8Array, baseOffset: number, target: number): Promise<Answer> {
   let found: Answer = { errorCode: 0, offset: baseOffset, timestamp: maxTimestampAt(batch, 0) }
   if (hasAppendTimeAt(batch, 0)) return found

@@ -13,7 +13,8 @@ export function placementFault(services: GatewayServices, placements: readonly (
     const twice = brokerIds.find((id, i) => brokerIds.indexOf(id) !== i)
     if (twice !== undefined) return `The manual partition assignment includes the broker ${twice} more than once.`
     const unknown = brokerIds.find((id) => !nodeIds.has(id))
-    if (unknown !== undefined) return `The manual partition assignment includes broker ${unknown}, but no such broker is registered.`
+    if (unknown !== undefined)
+      return `The manual partition assignment includes broker ${unknown}, but no such broker is registered.`
     if (brokerIds.length !== replicaCount) {
       return `The manual partition assignment includes a partition with ${brokerIds.length} replica(s), ` +
         `but this is not consistent with previous partitions, which have ${replicaCount} replica(s).`

@@ -54,7 +54,8 @@ function unpackBlock(out: Output, block: Uint8Array): boolean {
     const more = lengthOf(block, cursor, token & 15)
     if (more < 0) return false
     const size = more + 4
-    if (!makeRoom(out, size) || !copyBack(out.bytes, { to: out.length, offset, size }, out.bytes.byteLength)) return false
+    if (!makeRoom(out, size)) return false
+    if (!copyBack(out.bytes, { to: out.length, offset, size }, out.bytes.byteLength)) return false
     out.length += size
   }
   return true

@@ -1,8 +1,8 @@
 /**
  * The records inside a batch, for the few who must look at them: topics whose configs ask for it, and look-ups by time.
  * Nothing on the common path comes here. All numbers are varints in zigzag form, but for the attributes:
- *   length | attributes i8 | timestampDelta | offsetDelta | keyLength (-1: null) | key | valueLength (-1: null) | value |
- *   headerCount | headers
+ *   length | attributes i8 | timestampDelta | offsetDelta | keyLength (-1: null) | key | valueLength (-1: null) |
+ *   value | headerCount | headers
  */
 
 /** `timestampDelta` is to the batch's baseTimestamp; `keyBytes` is -1 for a null key. False ends the walk. */

@@ -78,7 +78,8 @@ function littleEndian(bytes: Uint8Array, at: number, count: number): number {
 
 /** Copies `size` bytes from `offset` before `to`; the two may overlap, then the bytes repeat. */
 export function copyBack(
-  out: Uint8Array, { to, offset, size }: { readonly to: number; readonly offset: number; readonly size: number }, end: number
+  out: Uint8Array, { to, offset, size }: { readonly to: number; readonly offset: number; readonly size: number },
+  end: number
 ): boolean {
   if (offset < 1 || offset > to || size > end - to) return false
   if (offset >= size) out.copyWithin(to, to - offset, to - offset + size)

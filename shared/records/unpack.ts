@@ -26,7 +26,8 @@ export function unpackRecords(batch: Uint8Array, bytesMax: number): Uint8Array |
 }
 
 type Unpacker = (
-  bytes: Uint8Array, options: { readonly maxOutputLength: number }, done: (error: Error | null, unpacked: Buffer) => void
+  bytes: Uint8Array, options: { readonly maxOutputLength: number },
+  done: (error: Error | null, unpacked: Buffer) => void
 ) => void
 
 function onThread(unpack: Unpacker, bytes: Uint8Array, bytesMax: number): Promise<Uint8Array | null> {

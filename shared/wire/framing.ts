@@ -36,8 +36,9 @@ export function encodeRequestFrame<Request>(
 }
 
 /**
- * Reads a request's body after its header. What is left over stays in the reader, for nobody: Kafka does not look at it,
- * and librdkafka 2.15 leaves three bytes behind a Metadata request for all topics. @throws ZonewiseError FRAME_INVALID
+ * Reads a request's body after its header. What is left over stays in the reader, for nobody: Kafka does not look at
+ * it, and librdkafka 2.15 leaves three bytes behind a Metadata request for all topics.
+ * @throws ZonewiseError FRAME_INVALID
  */
 export function decodeRequestBody<Request>(api: Api<Request, unknown>, version: number, reader: Reader): Request {
   return decodeMessage(api.request, version, reader)

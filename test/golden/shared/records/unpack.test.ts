@@ -13,7 +13,8 @@ import { seeds } from '#test/support/seeds.ts'
 const HEADER_BYTES = 61
 const MiB = 2 ** 20
 const verses = Array.from({ length: 200 }, (_, i) => `${i % 97} bottles of beer on the wall; `).join('')
-const text = Buffer.concat([Buffer.from(`${verses}${'a'.repeat(300)}`), Buffer.from(Array.from({ length: 256 }, (_, i) => i))])
+const everyByte = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
+const text = Buffer.concat([Buffer.from(`${verses}${'a'.repeat(300)}`), everyByte])
 const long = Buffer.concat(Array.from({ length: 40 }, () => text)) // more than one block of 64 KiB
 
 const packed = (name: string): Buffer =>
@@ -22,7 +23,8 @@ const packed = (name: string): Buffer =>
 const CASES: readonly (readonly [name: string, codec: number, packed: Buffer, content: Buffer])[] = [
   ['none', 0, text, text], ['gzip', 1, gzipSync(text), text], ['snappy', 2, packed('snappy-raw'), text],
   ['snappy in xerial\'s blocks', 2, packed('snappy-xerial'), text], ['lz4', 3, packed('lz4'), text],
-  ['lz4 of several blocks that refer to each other', 3, packed('lz4-linked-blocks'), long], ['zstd', 4, zstdCompressSync(text), text]
+  ['lz4 of several blocks that refer to each other', 3, packed('lz4-linked-blocks'), long],
+  ['zstd', 4, zstdCompressSync(text), text]
 ]
 
 function batchOf(codec: number, records: Uint8Array): Buffer {
@@ -42,7 +44,8 @@ test('unpack: what is cut off is refused', async () => {
   for (const [name, codec, records] of CASES) {
     if (codec === 0) continue
     const cut = [0, 3, 9, records.byteLength >> 1, records.byteLength - 9]
-    for (const length of cut) assert.equal(await unpackRecords(batchOf(codec, records.subarray(0, length)), MiB), null, `${name} ${length}`)
+    for (const length of cut)
+      assert.equal(await unpackRecords(batchOf(codec, records.subarray(0, length)), MiB), null, `${name} ${length}`)
   }
   assert.equal(await unpackRecords(batchOf(5, text), MiB), null, 'no such codec')
 })

@@ -1,5 +1,5 @@
 /**
- * Goal: ListOffsets by position and by time is exact to the record, whatever the codec, and never too late (PROTOCOL 36).
+ * Goal: ListOffsets by position and by time is exact to the record, whatever the codec (PROTOCOL 36).
  * Method: one chunk with batches of a partition in a memory store, an index made by the entries that name them.
  */
 import assert from 'node:assert/strict'
@@ -39,10 +39,13 @@ async function setUp(batches: readonly Buffer[]): Promise<Lookup> {
     applyEntry(state, entry, 1)
     applyIndexEntry(index, entry)
   }
-  const view: ShardView = { shard: 0, state, index, barrier: () => Promise.resolve(), touch() {}, onAdvance: () => () => {} }
+  const view: ShardView = {
+    shard: 0, state, index, barrier: () => Promise.resolve(), touch() {}, onAdvance: () => () => {}
+  }
   const cache = new BlockCache(store, new MemoryPool({ freeBytesMax: 0 }), brokerSettings.defaults())
   return async (timestamp, partition = 0, currentLeaderEpoch = -1) => {
-    const { errorCode, offset, timestamp: found } = await lookUpOffset(view, cache, { topicId: TOPIC, partition, currentLeaderEpoch, timestamp })
+    const asked = { topicId: TOPIC, partition, currentLeaderEpoch, timestamp }
+    const { errorCode, offset, timestamp: found } = await lookUpOffset(view, cache, asked)
     return errorCode === 0 ? [offset, found] : [errorCode]
   }
 }

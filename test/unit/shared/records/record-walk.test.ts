@@ -15,7 +15,8 @@ function walk(records: Uint8Array, recordCount: number): { readonly seen: Seen[]
 }
 
 const records = encodeRecords([
-  { key: 'k', value: 'v' }, { key: null, value: null, timestampDelta: 300 }, { key: '', value: 'x'.repeat(200), timestampDelta: -70 },
+  { key: 'k', value: 'v' }, { key: null, value: null, timestampDelta: 300 },
+  { key: '', value: 'x'.repeat(200), timestampDelta: -70 },
   { key: 'y'.repeat(100), value: '', headers: [['h', 'v'], ['n', null]], timestampDelta: 2 ** 40 }
 ])
 
@@ -25,7 +26,11 @@ test('record-walk: each record with its time, its offset and its key', () => {
 
 test('record-walk: a visitor may end it', () => {
   const seen: number[] = []
-  assert.equal(walkRecords(records, 4, (_timestampDelta, offsetDelta) => { seen.push(offsetDelta); return offsetDelta < 1 }), true)
+  const whole = walkRecords(records, 4, (_timestampDelta, offsetDelta) => {
+    seen.push(offsetDelta)
+    return offsetDelta < 1
+  })
+  assert.equal(whole, true)
   assert.deepEqual(seen, [0, 1])
 })
 

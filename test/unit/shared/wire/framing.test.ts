@@ -27,7 +27,9 @@ test('framing: left-over bytes of a request are not looked at, as in Kafka; thos
   const reader = new Reader(frame, 4)
   decodeRequestHeader(reader)
   assert.deepEqual(decodeRequestBody(API.heartbeat, 0, reader), heartbeat)
-  const response = Buffer.concat([...encodeResponseFrame(API.heartbeat, 0, 1, { throttleTimeMs: 0, errorCode: 0 }), Buffer.alloc(1)])
+  const response = Buffer.concat(
+    [...encodeResponseFrame(API.heartbeat, 0, 1, { throttleTimeMs: 0, errorCode: 0 }), Buffer.alloc(1)]
+  )
   assert.throws(() => decodeResponseFrame(API.heartbeat, 0, response.subarray(4)), { code: 'FRAME_INVALID' })
 })
 
