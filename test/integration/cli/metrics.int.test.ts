@@ -119,6 +119,16 @@ test('metrics: each shard has one leader and followers that hold the same, and g
   assert(scrape.sum('zonewise_group_rebalances_total') >= 3, 'each consumer was a group')
 })
 
+test('ledger: each row has the places, the cause and the sums, and no place that is none', () => {
+  const places = new Set([...ZONES, 'unknown', 'store', 'journal'])
+  assert(rows.length > 10)
+  for (const row of rows) {
+    assert.deepEqual(Object.keys(row), ['from', 'to', 'cause', 'payload', 'crosses', 'bytes', 'requests'])
+    assert(places.has(row.from) && places.has(row.to), `${row.from} to ${row.to}`)
+    assert.equal(row.crosses, ZONES.includes(row.from) && ZONES.includes(row.to) && row.from !== row.to)
+  }
+})
+
 test('metrics: the ledger, the process and the clients are told as they are', () => {
   for (const cause of ['produce', 'fetch', 'chunk-put'] as const) {
     const bytes = rows.filter((row) => row.cause === cause).reduce((sum, row) => sum + row.bytes, 0)

@@ -96,6 +96,12 @@ test('docs: the table of commands is whole', () => {
   assert.deepEqual(names.sort(), COMMANDS.map(({ name }) => name).sort())
 })
 
+test('packages: none runs a script when it is installed', () => {
+  const { packages } = JSON.parse(textOf('package-lock.json')) as { readonly packages: Readonly<Record<string, object>> }
+  const scripted = Object.entries(packages).filter(([, facts]) => 'hasInstallScript' in facts).map(([path]) => path)
+  assert.deepEqual(scripted, [])
+})
+
 test('docs: every package is argued', () => {
   type Packages = Readonly<Record<string, string>>
   const read = JSON.parse(textOf('package.json')) as Readonly<Record<string, Packages>>
