@@ -97,7 +97,8 @@ test('docs: the table of commands is whole', () => {
 })
 
 test('packages: none runs a script when it is installed', () => {
-  const { packages } = JSON.parse(textOf('package-lock.json')) as { readonly packages: Readonly<Record<string, object>> }
+  type Lock = { readonly packages: Readonly<Record<string, object>> }
+  const { packages } = JSON.parse(textOf('package-lock.json')) as Lock
   const scripted = Object.entries(packages).filter(([, facts]) => 'hasInstallScript' in facts).map(([path]) => path)
   assert.deepEqual(scripted, [])
 })
