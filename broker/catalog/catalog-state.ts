@@ -4,14 +4,18 @@
  * Invariants: a name belongs to at most one topic that is not being deleted; producer id blocks are dense from 0.
  */
 import assert from 'node:assert/strict'
-import { array, decodeMessage, encodeMessage, field, float64, int16, int32, message, string, struct, uint8, uuid } from '#shared/binary/message.ts'
+import {
+  array, decodeMessage, encodeMessage, field, float64, int16, int32, message, string, struct, uint8, uuid
+} from '#shared/binary/message.ts'
 import { Reader } from '#shared/binary/reader.ts'
 import { Writer } from '#shared/binary/writer.ts'
 import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { ENTRY_KIND, type Entry } from '../shard/entry.ts'
 import { PRODUCER_EXPIRY_MS } from '../partition/producer-state.ts'
-import { configFields, decodeCatalogEntry, type ClusterFact, type ProducerIdBlock, type TopicCount, type TopicIntent } from './catalog-entries.ts'
+import {
+  configFields, decodeCatalogEntry, type ClusterFact, type ProducerIdBlock, type TopicCount, type TopicIntent
+} from './catalog-entries.ts'
 
 export type CatalogTopic = TopicInfo & { readonly createdMs: number }
 
@@ -37,7 +41,9 @@ const PRODUCER_IDS = { grainMs: 60_000, rangesMax: 4_096 } as const
 const FREED_NAMES_MAX = 10_000 // beyond it the oldest are forgotten
 
 export function newCatalogState(): CatalogState {
-  return { cluster: null, topics: new Map(), topicsByName: new Map(), partitionCount: 0, producerIds: [], freedNames: new Map() }
+  return {
+    cluster: null, topics: new Map(), topicsByName: new Map(), partitionCount: 0, producerIds: [], freedNames: new Map()
+  }
 }
 
 /** The first producer id that was never given out. */
@@ -76,7 +82,10 @@ function applyIntent(state: CatalogState, intent: TopicIntent): void {
   const freedMs = state.freedNames.get(name)
   const replacedMs = freedMs !== undefined && createdMs - freedMs <= PRODUCER_EXPIRY_MS ? createdMs : null
   state.freedNames.delete(name)
-  put(state, { topicId, name, partitionCount, replicationFactor, configs, createdMs, state: 'creating', readyPartitionCount: 0, replacedMs })
+  put(state, {
+    topicId, name, partitionCount, replicationFactor, configs, createdMs, state: 'creating', readyPartitionCount: 0,
+    replacedMs
+  })
   state.partitionCount += partitionCount
 }
 
@@ -132,10 +141,12 @@ const NEVER_MS = -1
 
 /** Snapshot of a catalog, behind one byte of format (docs/object-format.md). */
 export const CATALOG_SNAPSHOT = message('CatalogSnapshot', { versions: [0, 1], flexibleSince: null }, {
-  cluster: field(array(struct({ clusterId: field(string), shardCount: field(int32), clusterVersion: field(int32) }))), // none or one
+  // none or one
+  cluster: field(array(struct({ clusterId: field(string), shardCount: field(int32), clusterVersion: field(int32) }))),
   topics: field(array(struct({
     topicId: field(uuid), name: field(string), partitionCount: field(int32), readyPartitionCount: field(int32),
-    replicationFactor: field(int16), configs: field(array(struct(configFields))), createdMs: field(float64), state: field(uint8),
+    replicationFactor: field(int16), configs: field(array(struct(configFields))), createdMs: field(float64),
+    state: field(uint8),
     replacedMs: field(float64, { since: 1, default: NEVER_MS })
   }))),
   producerIds: field(array(struct({ firstId: field(float64), endId: field(float64), timeMs: field(float64) }))),
@@ -164,16 +175,23 @@ export function encodeCatalogState(state: CatalogState): Uint8Array[] {
 export function decodeCatalogState(bytes: Uint8Array): CatalogState {
   const r = new Reader(bytes)
   const version = r.uint8() - FORMAT_FIRST
-  if (version < 0 || version > CATALOG_SNAPSHOT.versionMax) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of the catalog has an unknown format', { version })
+  if (version < 0 || version > CATALOG_SNAPSHOT.versionMax) {
+    throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of the catalog has an unknown format', { version })
+  }
   const held = decodeMessage(CATALOG_SNAPSHOT, version, r)
   r.expectEnd()
   const state = newCatalogState()
   state.cluster = held.cluster[0] ?? null
   for (const topic of held.topics) {
     const topicState = TOPIC_STATES[topic.state]
-    if (topicState === undefined) throw new ZonewiseError('FRAME_INVALID', 'topic of an unknown state', { topicId: topic.topicId })
+    if (topicState === undefined) {
+      throw new ZonewiseError('FRAME_INVALID', 'topic of an unknown state', { topicId: topic.topicId })
+    }
     const replacedMs = topic.replacedMs === NEVER_MS ? null : topic.replacedMs
-    put(state, { ...topic, replacedMs, configs: Object.fromEntries(topic.configs.map(({ name, value }) => [name, value])), state: topicState })
+    put(state, {
+      ...topic, replacedMs, configs: Object.fromEntries(topic.configs.map(({ name, value }) => [name, value])),
+      state: topicState
+    })
     state.partitionCount += topic.partitionCount
   }
   state.producerIds.push(...held.producerIds)

@@ -8,7 +8,8 @@ export const PRODUCER_BATCHES = 5
 /** A producer silent for so long (entry time) is forgotten; fixed, because every copy of a shard must agree. */
 export const PRODUCER_EXPIRY_MS = 86_400_000
 
-export type ProducerBatch = { readonly baseSequence: number; readonly lastSequence: number; readonly baseOffset: number }
+export type ProducerBatch =
+  { readonly baseSequence: number; readonly lastSequence: number; readonly baseOffset: number }
 export type ProducerState = {
   readonly epoch: number
   readonly lastMs: number // entry time of the newest batch
@@ -27,7 +28,9 @@ export function addSequence(sequence: number, count: number): number {
   return (sequence + count) % 2 ** 31
 }
 
-/** `mayBeForgotten`: the producer may have had a state that is lost, so a first sequence above 0 is no proof of a gap. */
+/**
+ * `mayBeForgotten`: the producer may have had a state that is lost, so a first sequence above 0 is no proof of a gap.
+ */
 export function judgeSequence(
   producer: ProducerState | undefined,
   batch: { readonly epoch: number; readonly baseSequence: number; readonly recordCount: number },
@@ -49,10 +52,13 @@ export function judgeSequence(
 /** The producer's state after an accepted batch. */
 export function withBatch(
   producer: ProducerState | undefined,
-  batch: { readonly epoch: number; readonly baseSequence: number; readonly recordCount: number; readonly baseOffset: number },
+  batch: {
+    readonly epoch: number; readonly baseSequence: number; readonly recordCount: number; readonly baseOffset: number
+  },
   timeMs: number
 ): ProducerState {
   const { epoch, baseSequence, recordCount, baseOffset } = batch
   const kept = producer === undefined || producer.epoch !== epoch ? [] : producer.batches.slice(1 - PRODUCER_BATCHES)
-  return { epoch, lastMs: timeMs, batches: [...kept, { baseSequence, lastSequence: addSequence(baseSequence, recordCount - 1), baseOffset }] }
+  const newest = { baseSequence, lastSequence: addSequence(baseSequence, recordCount - 1), baseOffset }
+  return { epoch, lastMs: timeMs, batches: [...kept, newest] }
 }
