@@ -23,12 +23,15 @@ export const handleCreatePartitions: Handler<CreatePartitionsRequest, CreatePart
     if (repeated) return answer(KAFKA_ERROR.INVALID_REQUEST, 'Duplicate topic name.')
     if (topic === null && !fresh) return answer(KAFKA_ERROR.REQUEST_TIMED_OUT, 'The catalog does not answer.')
     if (topic === null) return answer(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, NO_SUCH_TOPIC)
-    if (!authorize(context, 'alter', { type: 'topic', name })) return answer(KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED, null)
+    if (!authorize(context, 'alter', { type: 'topic', name })) {
+      return answer(KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED, null)
+    }
     const added = count - topic.partitionCount
     if (assignments !== null && added > 0) {
       const fault = assignments.length === added
         ? placementFault(services, assignments.map(({ brokerIds }) => brokerIds))
-        : `Attempted to add ${added} additional partition(s), but only ${assignments.length} assignment(s) were specified.`
+        : `Attempted to add ${added} additional partition(s), but only ${assignments.length} assignment(s) ` +
+          'were specified.'
       if (fault !== null) return answer(KAFKA_ERROR.INVALID_REPLICA_ASSIGNMENT, fault)
     }
     const wanted = { topicId: topic.topicId, partitionCount: count, validateOnly, timeoutMs }

@@ -1,4 +1,7 @@
-/** CreateTopics: each topic is one call to the leader of the catalog, which answers when its partitions exist (PROTOCOL 55). */
+/**
+ * CreateTopics: each topic is one call to the leader of the catalog, which answers when its partitions
+ * exist (PROTOCOL 55).
+ */
 import { UUID_ZERO } from '#shared/binary/uuid.ts'
 import { describeTopicConfigs } from '#shared/config/topic-configs.ts'
 import { createTopicCall } from '#shared/rpc/admin.ts'
@@ -13,12 +16,15 @@ import { awaitCatalog } from './topic-lookup.ts'
 type Asked = CreateTopicsRequest['topics'][number]
 type Answer = CreateTopicsResponse['topics'][number]
 
-export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsResponse> = async (context, _version, request, services) => {
+export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsResponse> =
+  async (context, _version, request, services) => {
   checkNamed(services, request.topics.length)
   const topics = await mapTogether(oncePerKey(request.topics, ({ name }) => name), ({ item, repeated }) => repeated
     ? Promise.resolve(refused(item.name, KAFKA_ERROR.INVALID_REQUEST, 'Duplicate topic name.'))
     : createOne(context, request, item, services))
-  if (!request.validateOnly && topics.some(({ errorCode }) => errorCode === KAFKA_ERROR.NONE)) await awaitCatalog(services)
+  if (!request.validateOnly && topics.some(({ errorCode }) => errorCode === KAFKA_ERROR.NONE)) {
+    await awaitCatalog(services)
+  }
   return { throttleTimeMs: throttle(context, 0), topics }
 }
 
@@ -32,29 +38,38 @@ async function createOne(
   const counts = countsOf(asked, services)
   if ('errorCode' in counts) return refused(name, counts.errorCode, counts.errorMessage)
   const { validateOnly, timeoutMs } = request
-  const outcome = await callCatalog(services, createTopicCall, { name, ...counts, configs, validateOnly, timeoutMs }, timeoutMs)
+  const outcome =
+    await callCatalog(services, createTopicCall, { name, ...counts, configs, validateOnly, timeoutMs }, timeoutMs)
   if (outcome.response === null) return refused(name, outcome.errorCode, outcome.errorMessage)
   const { errorCode, errorMessage, topicId, partitionCount, replicationFactor } = outcome.response
   if (errorCode !== KAFKA_ERROR.NONE) return refused(name, errorCode, errorMessage)
   return {
-    name, topicId, errorCode, errorMessage: null, topicConfigErrorCode: KAFKA_ERROR.NONE, numPartitions: partitionCount, replicationFactor,
+    name, topicId, errorCode, errorMessage: null, topicConfigErrorCode: KAFKA_ERROR.NONE, numPartitions: partitionCount,
+    replicationFactor,
     configs: configRows(configs)
   }
 }
 
 function configRows(overrides: Asked['configs']): Answer['configs'] {
   const described = describeTopicConfigs(Object.fromEntries(overrides.map(({ name, value }) => [name, value ?? ''])))
-  return described.map(({ name, value, readOnly, source }) => ({ name, value, readOnly, configSource: source, isSensitive: false }))
+  return described.map(
+    ({ name, value, readOnly, source }) => ({ name, value, readOnly, configSource: source, isSensitive: false })
+  )
 }
 
 type Counts = { readonly partitionCount: number; readonly replicationFactor: number }
 type Refusal = { readonly errorCode: number; readonly errorMessage: string }
 
-function countsOf({ numPartitions, replicationFactor, assignments }: Asked, services: GatewayServices): Counts | Refusal {
+function countsOf(
+  { numPartitions, replicationFactor, assignments }: Asked, services: GatewayServices
+): Counts | Refusal {
   if (assignments.length === 0) return { partitionCount: numPartitions, replicationFactor }
   if (numPartitions !== -1 || replicationFactor !== -1) {
     const given = replicationFactor === -1 ? 'numPartitions' : 'replication factor'
-    return { errorCode: KAFKA_ERROR.INVALID_REQUEST, errorMessage: `A manual partition assignment was specified, but ${given} was not set to -1.` }
+    return {
+      errorCode: KAFKA_ERROR.INVALID_REQUEST,
+      errorMessage: `A manual partition assignment was specified, but ${given} was not set to -1.`
+    }
   }
   const ordered = [...assignments].sort((a, b) => a.partitionIndex - b.partitionIndex)
   const errorMessage = ordered.some(({ partitionIndex }, i) => partitionIndex !== i)
@@ -66,7 +81,8 @@ function countsOf({ numPartitions, replicationFactor, assignments }: Asked, serv
 
 function refused(name: string, errorCode: number, errorMessage: string | null): Answer {
   return {
-    name, topicId: UUID_ZERO, errorCode, errorMessage, topicConfigErrorCode: KAFKA_ERROR.NONE, numPartitions: -1, replicationFactor: -1,
+    name, topicId: UUID_ZERO, errorCode, errorMessage, topicConfigErrorCode: KAFKA_ERROR.NONE, numPartitions: -1,
+    replicationFactor: -1,
     configs: []
   }
 }

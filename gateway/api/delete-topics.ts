@@ -12,7 +12,8 @@ type Answer = DeleteTopicsResponse['responses'][number]
 
 const STRUCTS_SINCE = 6
 
-export const handleDeleteTopics: Handler<DeleteTopicsRequest, DeleteTopicsResponse> = async (context, version, request, services) => {
+export const handleDeleteTopics: Handler<DeleteTopicsRequest, DeleteTopicsResponse> =
+  async (context, version, request, services) => {
   const asked = version >= STRUCTS_SINCE
     ? request.topics.map(({ name, topicId }): TopicName => ({ name, topicId: topicId === UUID_ZERO ? null : topicId }))
     : request.topicNames.map((name): TopicName => ({ name, topicId: null }))
@@ -29,12 +30,15 @@ export const handleDeleteTopics: Handler<DeleteTopicsRequest, DeleteTopicsRespon
     if (topic === null && !fresh) return answer(KAFKA_ERROR.REQUEST_TIMED_OUT, 'The catalog does not answer.')
     if (topic === null) {
       return topicId === null
-        ? answer(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, NO_SUCH_TOPIC) : answer(KAFKA_ERROR.UNKNOWN_TOPIC_ID, NO_SUCH_TOPIC_ID)
+        ? answer(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, NO_SUCH_TOPIC)
+        : answer(KAFKA_ERROR.UNKNOWN_TOPIC_ID, NO_SUCH_TOPIC_ID)
     }
     if (topicId === null && ids.has(topic.topicId)) {
       return answer(KAFKA_ERROR.INVALID_REQUEST, 'The provided topic name maps to an ID that was already supplied.')
     }
-    if (!authorize(context, 'delete', { type: 'topic', name: topic.name })) return answer(KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED, null)
+    if (!authorize(context, 'delete', { type: 'topic', name: topic.name })) {
+      return answer(KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED, null)
+    }
     const { timeoutMs } = request
     const outcome = await callCatalog(services, deleteTopicCall, { topicId: topic.topicId, timeoutMs }, timeoutMs)
     const { errorCode, errorMessage } = outcome.response ?? outcome

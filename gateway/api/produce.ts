@@ -14,8 +14,10 @@ import { checkNamed } from './request-bounds.ts'
 import { findTopics } from './topic-lookup.ts'
 import { topicRules } from './topic-rules.ts'
 
-type PartitionAnswer = { index: number; errorCode: number; baseOffset: number; logAppendTimeMs: number; logStartOffset: number
-  recordErrors: RecordErrors; errorMessage: string | null }
+type PartitionAnswer = {
+  index: number; errorCode: number; baseOffset: number; logAppendTimeMs: number; logStartOffset: number
+  recordErrors: RecordErrors; errorMessage: string | null
+}
 /** What was found wrong in the records of batches, by those. */
 type Faults = ReadonlyMap<Uint8Array, BatchFault>
 
@@ -29,7 +31,8 @@ export const handleProduce: Handler<ProduceRequest, ProduceResponse> = (context,
   const topics = request.topicData.map(({ name }) => catalog.topicByName(name))
   const produce = new Produce(context, version, request, services)
   // Only what is new to this node costs a barrier, and looks at records are rare; everything else is appended at once.
-  const atOnce = request.topicData.every(({ partitionData }, t) => hasPartitions(topics[t], partitionData) && !looksAtRecords(topics[t]))
+  const atOnce = request.topicData.every(({ partitionData }, t) =>
+    hasPartitions(topics[t], partitionData) && !looksAtRecords(topics[t]))
   return atOnce ? produce.run(topics, true, NO_FAULTS) : lookAndRun(produce, context, request, services)
 }
 
@@ -48,7 +51,8 @@ async function lookAndRun(
 ): Promise<ProduceResponse | null> {
   const release = context.holdOrder() // or a later batch could overtake as soon as the topic is known
   try {
-    const names = topicData.map(({ name, partitionData }) => ({ name, topicId: null, partitionCount: countOf(partitionData) }))
+    const names =
+      topicData.map(({ name, partitionData }) => ({ name, topicId: null, partitionCount: countOf(partitionData) }))
     const { topics, fresh } = await findTopics(services, names)
     return produce.run(topics, fresh, await findFaults(topics, topicData, services))
   } finally {
@@ -108,7 +112,8 @@ class Produce {
         const answer = this.#answers[t]?.[p]
         if (answer === undefined) return
         const outcome = code !== 0 || topic === null ? code
-          : index < 0 || index >= topic.readyPartitionCount ? missing : this.#append(topic, index, records, answer, faults)
+          : index < 0 || index >= topic.readyPartitionCount ? missing
+            : this.#append(topic, index, records, answer, faults)
         if (outcome !== 0) answer.errorCode = outcome
       })
     })
@@ -127,7 +132,8 @@ class Produce {
 
   /** @returns a Kafka error code, or 0 if the ingest took the batch. */
   #append(
-    topic: TopicInfo, partition: number, records: PartitionData[number]['records'], answer: PartitionAnswer, faults: Faults
+    topic: TopicInfo, partition: number, records: PartitionData[number]['records'], answer: PartitionAnswer,
+    faults: Faults
   ): number {
     const { topicId } = topic
     const { shardCount } = this.#services.membership.current()
@@ -152,7 +158,8 @@ class Produce {
     const { recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes, crc } = facts
     const taken = this.#services.ingest.append({
       bytes: records, shard: shardOfPartition(topicId, partition, shardCount), topicId, partition,
-      recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes, crc, origin: this.#context.connectionId,
+      recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes, crc,
+      origin: this.#context.connectionId,
       answer: (errorCode, baseOffset, logAppendTimeMs, logStartOffset) => {
         if (this.#over) return
         answer.errorCode = errorCode
@@ -186,12 +193,19 @@ class Produce {
   #finishSilently(): void {
     const failed = this.#answers.flat().find(({ errorCode }) => errorCode !== 0)
     if (failed === undefined) this.#done.resolve(null)
-    else this.#done.reject(new ZonewiseError('OVERLOADED', 'produce without acks failed', { error: kafkaErrorName(failed.errorCode) }))
+    else {
+      this.#done.reject(
+        new ZonewiseError('OVERLOADED', 'produce without acks failed', { error: kafkaErrorName(failed.errorCode) })
+      )
+    }
   }
 }
 
 const UNANSWERED = -1_000
 
 function newAnswer(index: number): PartitionAnswer {
-  return { index, errorCode: UNANSWERED, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1, recordErrors: [], errorMessage: null }
+  return {
+    index, errorCode: UNANSWERED, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1, recordErrors: [],
+    errorMessage: null
+  }
 }

@@ -1,4 +1,7 @@
-/** Names and ids of topics, looked up in this node's view of the catalog; what it does not know is asked of the journal first. */
+/**
+ * Names and ids of topics, looked up in this node's view of the catalog; what it does not know is asked of
+ * the journal first.
+ */
 import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { GatewayServices } from './handler.ts'
