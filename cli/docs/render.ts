@@ -39,8 +39,8 @@ function configPage(): string {
     .map(([name, row]) => [`\`${name}\``, row.type, defaultText(row.default, null), row.range, row.doc])
   return page('Settings', `Settings of \`zonewise start\`. A flag comes before an environment variable, that before the
 JSON file of \`--config\` (where the key of \`--stop-drain-ms\` is \`stopDrainMs\`), that before the default. A flag or
-key that does not exist, or a value out of its range, stops the start with a sentence. Bytes may be written \`8MiB\`, times
-\`250ms\`, \`5s\`, \`2m\`, \`1h\`; a number alone is bytes or milliseconds.
+key that does not exist, or a value out of its range, stops the start with a sentence. Bytes may be written \`8MiB\`,
+times \`250ms\`, \`5s\`, \`2m\`, \`1h\`; a number alone is bytes or milliseconds.
 
 Two flags are no settings:
 

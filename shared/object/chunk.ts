@@ -4,7 +4,7 @@
  *   footer    head       formatVersion u16 | source: nodeId i32, nodeEpoch f64, nonce 8 bytes, lane u8 | chunkSeq f64 |
  *                        clusterId string i16 | partitionCount u32
  *             partition  shard u16 | topicId 16 bytes | partition u32 | batchCount u32
- *             batch      position u32 | length u32 | recordCount u32 | maxTimestamp f64 | crc u32 (CRC-32C, the batch's)
+ *             batch      position u32 | length u32 | recordCount u32 | maxTimestamp f64 | crc u32 (the batch's own)
  *   trailer   footerLength u32 | CRC-32C of the footer u32 | magic u32                                         12 bytes
  * The payload is under the batches' own CRCs, which the footer repeats: no second pass over the bytes. The CRC of the
  * footer is the checksum of the chunk.

@@ -2,12 +2,18 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { crc32c } from '#shared/binary/crc32c.ts'
 
-export type BatchSpec = { readonly recordCount?: number; readonly valueBytes?: number; readonly producerId?: number; readonly producerEpoch?: number
-  readonly baseSequence?: number; readonly attributes?: number; readonly maxTimestamp?: number }
+export type BatchSpec = {
+  readonly recordCount?: number; readonly valueBytes?: number; readonly producerId?: number
+  readonly producerEpoch?: number; readonly baseSequence?: number; readonly attributes?: number
+  readonly maxTimestamp?: number
+}
 
 /** One batch; its records hold `valueBytes` of filler and are not read by the code under test. */
 export function makeBatch(spec: BatchSpec = {}): Buffer {
-  const { recordCount = 1, valueBytes = 20, producerId = -1, producerEpoch = -1, baseSequence = -1, attributes = 0, maxTimestamp = 1_000 } = spec
+  const {
+    recordCount = 1, valueBytes = 20, producerId = -1, producerEpoch = -1, baseSequence = -1, attributes = 0,
+    maxTimestamp = 1_000
+  } = spec
   const batch = Buffer.alloc(61 + recordCount * valueBytes, 7)
   batch.writeBigInt64BE(0n, 0)
   batch.writeInt32BE(batch.byteLength - 12, 8)
@@ -24,11 +30,15 @@ export function makeBatch(spec: BatchSpec = {}): Buffer {
   return seal(batch)
 }
 
-export type RecordSpec = { readonly key?: string | null; readonly value?: string | null; readonly timestampDelta?: number
-  readonly headers?: readonly (readonly [key: string, value: string | null])[] }
+export type RecordSpec = {
+  readonly key?: string | null; readonly value?: string | null; readonly timestampDelta?: number
+  readonly headers?: readonly (readonly [key: string, value: string | null])[]
+}
 
 /** One batch whose records can be read; `codec` packs them. */
-export function makeRecordBatch(records: readonly RecordSpec[], spec: BatchSpec & { readonly codec?: 'gzip' | 'zstd' } = {}): Buffer {
+export function makeRecordBatch(
+  records: readonly RecordSpec[], spec: BatchSpec & { readonly codec?: 'gzip' | 'zstd' } = {}
+): Buffer {
   const { maxTimestamp: baseTimestamp = 1_000, codec } = spec
   const plain = encodeRecords(records)
   const packed = codec === 'gzip' ? gzipSync(plain) : codec === 'zstd' ? zstdCompressSync(plain) : plain
@@ -36,15 +46,19 @@ export function makeRecordBatch(records: readonly RecordSpec[], spec: BatchSpec 
   const header = makeBatch({ ...spec, recordCount: records.length, valueBytes: 0, attributes })
   const batch = Buffer.concat([header, packed])
   batch.writeInt32BE(batch.byteLength - 12, 8)
-  batch.writeBigInt64BE(BigInt(baseTimestamp + Math.max(...records.map(({ timestampDelta = 0 }) => timestampDelta))), 35)
+  batch.writeBigInt64BE(
+    BigInt(baseTimestamp + Math.max(...records.map(({ timestampDelta = 0 }) => timestampDelta))), 35
+  )
   return seal(batch)
 }
 
 /** Records as they stand in a batch, the first at offset delta 0. */
 export function encodeRecords(records: readonly RecordSpec[]): Buffer {
   return Buffer.concat(records.map(({ key = null, value = null, timestampDelta = 0, headers = [] }, offsetDelta) => {
-    const body = Buffer.concat([Buffer.alloc(1), varint(timestampDelta), varint(offsetDelta), text(key), text(value), varint(headers.length),
-      ...headers.flatMap(([name, content]) => [text(name), text(content)])])
+    const body = Buffer.concat([
+      Buffer.alloc(1), varint(timestampDelta), varint(offsetDelta), text(key), text(value), varint(headers.length),
+      ...headers.flatMap(([name, content]) => [text(name), text(content)])
+    ])
     return Buffer.concat([varint(body.byteLength), body])
   }))
 }

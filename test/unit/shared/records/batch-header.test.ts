@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { baseOffsetAt, batchCrcMatches, checkBatch, maxTimestampAt, newBatchFacts, patchBatch, stampAppendTime } from '#shared/records/batch-header.ts'
+import {
+  baseOffsetAt, batchCrcMatches, checkBatch, maxTimestampAt, newBatchFacts, patchBatch, stampAppendTime
+} from '#shared/records/batch-header.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { makeBatch, seal } from '#test/support/batches.ts'
 
@@ -14,10 +16,14 @@ const changed = (change: (batch: Buffer) => void, sealed = true): Buffer => {
 
 test('batch-header: a good batch is taken and its facts are read', () => {
   const facts = newBatchFacts()
-  const batch = makeBatch({ recordCount: 3, producerId: 2 ** 40, producerEpoch: 4, baseSequence: 9, maxTimestamp: 1_700_000_000_123 })
+  const batch = makeBatch(
+    { recordCount: 3, producerId: 2 ** 40, producerEpoch: 4, baseSequence: 9, maxTimestamp: 1_700_000_000_123 }
+  )
   assert.equal(checkBatch(batch, limits, facts), 0)
-  assert.deepEqual(facts, { length: batch.byteLength, recordCount: 3, maxTimestamp: 1_700_000_000_123, producerId: 2 ** 40, producerEpoch: 4,
-    baseSequence: 9, attributes: 0, crc: batch.readUInt32BE(17) })
+  assert.deepEqual(facts, {
+    length: batch.byteLength, recordCount: 3, maxTimestamp: 1_700_000_000_123, producerId: 2 ** 40, producerEpoch: 4,
+    baseSequence: 9, attributes: 0, crc: batch.readUInt32BE(17)
+  })
 })
 
 test('batch-header: what PROTOCOL 2.1 forbids gets the code it names', () => {
@@ -43,7 +49,9 @@ test('batch-header: what PROTOCOL 2.1 forbids gets the code it names', () => {
   assert.equal(check(changed((b) => b.writeBigInt64BE(2n ** 62n, 35))), KAFKA_ERROR.INVALID_TIMESTAMP)
   assert.equal(check(changed((b) => b.writeInt16BE(16, 21))), KAFKA_ERROR.INVALID_TXN_STATE)
   assert.equal(check(makeBatch({ producerId: 1, producerEpoch: 0, baseSequence: -1 })), KAFKA_ERROR.INVALID_RECORD)
-  assert.equal(check(makeBatch({ attributes: 4 }), { ...limits, zstdAllowed: false }), KAFKA_ERROR.UNSUPPORTED_COMPRESSION_TYPE)
+  assert.equal(
+    check(makeBatch({ attributes: 4 }), { ...limits, zstdAllowed: false }), KAFKA_ERROR.UNSUPPORTED_COMPRESSION_TYPE
+  )
   assert.equal(check(makeBatch(), { ...limits, messageBytesMax: 60 }), KAFKA_ERROR.MESSAGE_TOO_LARGE)
 })
 
