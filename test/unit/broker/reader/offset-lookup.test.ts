@@ -42,7 +42,7 @@ async function setUp(batches: readonly Buffer[]): Promise<Lookup> {
   const view: ShardView = {
     shard: 0, state, index, barrier: () => Promise.resolve(), touch() {}, onAdvance: () => () => {}
   }
-  const cache = new BlockCache(store, new MemoryPool({ freeBytesMax: 0 }), brokerSettings.defaults())
+  const cache = new BlockCache(store, new MemoryPool({ regionBytes: 2 ** 20, poison: true }), brokerSettings.defaults())
   return async (timestamp, partition = 0, currentLeaderEpoch = -1) => {
     const asked = { topicId: TOPIC, partition, currentLeaderEpoch, timestamp }
     const { errorCode, offset, timestamp: found } = await lookUpOffset(view, cache, asked)
