@@ -10,8 +10,8 @@
  * 4. Arguments are lent until the call returns, or its promise settles; who needs them longer retains.
  * 5. Bytes of no pool, and empty ones, may be retained and released too: nothing happens, they are the collector's.
  *
- * A hold that is forgotten is memory lost for the life of the pool. One release too many lets others write over bytes in
- * use: where it is noticed it ends the process.
+ * A hold that is forgotten is memory lost for the life of the pool. One release too many lets others write over bytes
+ * in use: where it is noticed it ends the process.
  */
 import assert from 'node:assert/strict'
 import { MemoryRegion, PAGE_BYTES, type Block } from './memory-region.ts'
@@ -88,7 +88,8 @@ export class MemoryPool {
   take(length: number): Buffer {
     if (length === 0) return EMPTY
     const size = blockBytes(length)
-    const block = this.#find(size / PAGE_BYTES) ?? this.#newRegion(Math.max(size, this.#regionBytes)).take(size / PAGE_BYTES)
+    const pages = size / PAGE_BYTES
+    const block = this.#find(pages) ?? this.#newRegion(Math.max(size, this.#regionBytes)).take(pages)
     assert(block !== null)
     this.#heldBytes += size
     return block.region.bytesOf(block).subarray(0, length)

@@ -14,12 +14,15 @@ const ANSWER_BYTES = 60
 
 export const commitRateScenario: Scenario = {
   name: 'commit-rate',
-  doc: 'batches of 1 KiB, one a request, from 64 connections with 100 requests each, over 64 partitions; the bare server answers and does nothing',
+  doc: 'batches of 1 KiB, one a request, from 64 connections with 100 requests each, over 64 partitions; ' +
+    'the bare server answers and does nothing',
   run: ({ full }) => withCluster(async (cluster) => {
     await createTopic(cluster.place(0), 'bench', PARTITIONS)
     const batch = newBatch(1, 950)
     const frames = Array.from({ length: PARTITIONS }, (_, partition) => newProduceFrame('bench', [partition], batch))
-    const bare = await bareAnswer({ frame: frames[0]!, answerBytes: ANSWER_BYTES, connections: CONNECTIONS, inFlight: IN_FLIGHT, seconds: 3 })
+    const bare = await bareAnswer({
+      frame: frames[0]!, answerBytes: ANSWER_BYTES, connections: CONNECTIONS, inFlight: IN_FLIGHT, seconds: 3
+    })
     const clients = await openClients(cluster.place(0), CONNECTIONS)
     const options = { clients, frames, payloadBytes: batch.length, inFlight: IN_FLIGHT }
     await produce({ ...options, seconds: 2 })

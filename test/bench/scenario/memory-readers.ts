@@ -4,6 +4,7 @@ import { createTopic, openClients, rssFigure, withCluster, type Cluster } from '
 import { figure } from '../tool/figure.ts'
 import { LagWatch } from '../tool/lag-watch.ts'
 import { produce, type ProduceOptions, type ProduceResult } from '../tool/produce-load.ts'
+import type { RawClient } from '../tool/raw-client.ts'
 import { Readers } from '../tool/readers.ts'
 import type { Figure, Scenario } from './scenario.ts'
 
@@ -28,16 +29,19 @@ type Setting = {
 
 export const memoryReadersScenario: Scenario = {
   name: 'memory-readers',
-  doc: 'largest RSS of the server with three readers at full rate; then, 40 MB/s read at the tail in all zones, with a reader of a backlog of 1.5 GB, with 30 slow readers and with 60 that never read',
+  doc: 'largest RSS of the server with three readers at full rate; then, 40 MB/s read at the tail in all zones, ' +
+    'with a reader of a backlog of 1.5 GB, with 30 slow readers and with 60 that never read',
   run: ({ full }) => withCluster(async (cluster) => {
     await createTopic(cluster.place(0), 'bench', PARTITIONS)
     const batch = newBatch(RECORDS, 1_024)
     const frames = Array.from({ length: PARTITIONS }, (_, partition) => newProduceFrame('bench', [partition], batch))
     const clients = await openClients(cluster.place(0))
     const load = { clients, frames, payloadBytes: batch.length, inFlight: 80 }
-    const setting: Setting = { cluster, load, batchBytes: batch.length, seconds: full ? 30 : 8, ends: frames.map(() => 0) }
+    const seconds = full ? 30 : 8
+    const setting: Setting = { cluster, load, batchBytes: batch.length, seconds, ends: frames.map(() => 0) }
     const figures = [
-      ...await fullRate(setting), ...await coldReader(setting), ...await slowReaders(setting), ...await deadReaders(setting)
+      ...await fullRate(setting), ...await coldReader(setting),
+      ...await slowReaders(setting), ...await deadReaders(setting)
     ]
     clients.forEach((client) => { client.close() })
     return figures
@@ -45,7 +49,9 @@ export const memoryReadersScenario: Scenario = {
 }
 
 /** Produces and keeps where the partitions end: a frame is one batch of the partition of its number. */
-function produceOn({ load, ends }: Setting, options: Pick<ProduceOptions, 'seconds' | 'bytesPerSecond'>, lag?: LagWatch): Promise<ProduceResult> {
+function produceOn(
+  { load, ends }: Setting, options: Pick<ProduceOptions, 'seconds' | 'bytesPerSecond'>, lag?: LagWatch
+): Promise<ProduceResult> {
   const onAck = (partition: number, baseOffset: number): void => {
     ends[partition] = Math.max(ends[partition]!, baseOffset + RECORDS)
     lag?.onAck(partition, baseOffset)
@@ -53,7 +59,9 @@ function produceOn({ load, ends }: Setting, options: Pick<ProduceOptions, 'secon
   return produce({ ...load, ...options, onAck })
 }
 
-function openReaders({ cluster, batchBytes }: Setting, zone: number, fromOffsets: readonly number[], lag?: LagWatch): Promise<Readers> {
+function openReaders(
+  { cluster, batchBytes }: Setting, zone: number, fromOffsets: readonly number[], lag?: LagWatch
+): Promise<Readers> {
   return Readers.open({
     topic: 'bench', partitions: PARTITIONS, batchBytes, recordCount: RECORDS, place: cluster.place(zone), fromOffsets,
     ...(lag === undefined ? {} : { onRead: lag.onRead })
@@ -73,7 +81,9 @@ async function fullRate(setting: Setting): Promise<Figure[]> {
 }
 
 /** Produces at a modest rate while the tail is read in all zones. */
-async function atTail(setting: Setting, seconds: number): Promise<{ readonly result: ProduceResult; readonly lag: LagWatch }> {
+async function atTail(
+  setting: Setting, seconds: number
+): Promise<{ readonly result: ProduceResult; readonly lag: LagWatch }> {
   const lag = new LagWatch(PARTITIONS, RECORDS)
   const readers = await Promise.all(ZONES.map((zone) => openReaders(setting, zone, [...setting.ends], lag)))
   const result = await produceOn(setting, { seconds, bytesPerSecond: TAIL_RATE }, lag)
@@ -103,11 +113,14 @@ async function slowReaders(setting: Setting): Promise<Figure[]> {
   const slow = await openClients(cluster.place(0), SLOW_READERS)
   slow.forEach((client, i) => {
     client.slowDown(SLOW_BYTES_PER_SECOND)
-    for (let n = 0; n < DEAD_FETCHES; n++) client.send(newFetchFrame('bench', i % PARTITIONS, i * 200 * RECORDS, FETCH_BYTES), () => {})
+    sendFetches(client, i)
   })
   const { lag } = await atTail(setting, seconds)
   slow.forEach((client) => { client.close() })
-  return [figure('slow readers, lag of the others, most', lag.mostMs, 'ms', { max: 1_000 }), rssFigure('slow readers, RSS', cluster)]
+  return [
+    figure('slow readers, lag of the others, most', lag.mostMs, 'ms', { max: 1_000 }),
+    rssFigure('slow readers, RSS', cluster)
+  ]
 }
 
 async function deadReaders(setting: Setting): Promise<Figure[]> {
@@ -115,9 +128,18 @@ async function deadReaders(setting: Setting): Promise<Figure[]> {
   const dead = await openClients(cluster.place(0), DEAD_READERS)
   dead.forEach((client, i) => {
     client.freeze()
-    for (let n = 0; n < DEAD_FETCHES; n++) client.send(newFetchFrame('bench', i % PARTITIONS, i * 200 * RECORDS, FETCH_BYTES), () => {})
+    sendFetches(client, i)
   })
   const { lag } = await atTail(setting, Math.max(seconds, 12))
   dead.forEach((client) => { client.close() })
-  return [figure('readers that never read, lag of the others, most', lag.mostMs, 'ms', { max: 1_000 }), rssFigure('readers that never read, RSS', cluster)]
+  return [
+    figure('readers that never read, lag of the others', lag.mostMs, 'ms', { max: 1_000 }),
+    rssFigure('readers that never read, RSS', cluster)
+  ]
+}
+
+/** Fetches that nobody waits for, each client from another offset. */
+function sendFetches(client: RawClient, i: number): void {
+  const frame = newFetchFrame('bench', i % PARTITIONS, i * 200 * RECORDS, FETCH_BYTES)
+  for (let n = 0; n < DEAD_FETCHES; n++) client.send(frame, () => {})
 }

@@ -1,4 +1,4 @@
-/** The ceiling of a load: a process that answers each frame with so many bytes, over the same sockets, and does nothing. */
+/** The ceiling of a load: a process that answers each frame with so many bytes and does nothing. */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { RawClient } from './raw-client.ts'
@@ -14,10 +14,12 @@ export type BareAnswerOptions = {
 }
 
 /** @returns answers a second */
-export async function bareAnswer({ frame, answerBytes, connections, inFlight, seconds }: BareAnswerOptions): Promise<number> {
+export async function bareAnswer(options: BareAnswerOptions): Promise<number> {
+  const { frame, answerBytes, connections, inFlight, seconds } = options
   const child = fork(CHILD, [String(answerBytes)])
-  const port = await new Promise<number>((resolve) => { child.once('message', (message) => { resolve(Number(message)) }) })
-  const clients = await Promise.all(Array.from({ length: connections }, () => RawClient.open({ host: '127.0.0.1', port })))
+  const port = await new Promise<number>((resolve) => { child.once('message', (bound) => { resolve(Number(bound)) }) })
+  const place = { host: '127.0.0.1', port }
+  const clients = await Promise.all(Array.from({ length: connections }, () => RawClient.open(place)))
   const startMs = performance.now()
   const endMs = startMs + seconds * 1_000
   let answers = 0

@@ -1,4 +1,4 @@
-// For `node --import`: an object of the file store appears a second after it was written, as in a store that is far away.
+// For `node --import`: an object of the file store appears a second after it was written, as in a store far away.
 import fs from 'node:fs'
 
 const DELAY_MS = 1_000

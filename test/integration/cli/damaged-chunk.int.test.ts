@@ -30,11 +30,13 @@ after(async () => { await server.end('SIGKILL') })
 async function fetchBoth(zone: number): Promise<FetchResponse['responses'][number]['partitions']> {
   const client = await RawClient.open(server.endpoints.listeners[zone]!)
   const partitions = [0, 1].map((partition) => ({
-    partition, currentLeaderEpoch: -1, fetchOffset: 0, lastFetchedEpoch: -1, logStartOffset: -1, partitionMaxBytes: 100_000
+    partition, fetchOffset: 0, partitionMaxBytes: 100_000,
+    currentLeaderEpoch: -1, lastFetchedEpoch: -1, logStartOffset: -1
   }))
-  const frame = Buffer.concat(encodeRequestFrame(API.fetch, { version: FETCH_VERSION, correlationId: 0, clientId: 'test' }, {
-    clusterId: null, replicaId: -1, maxWaitMs: 1_000, minBytes: 1, maxBytes: 100_000, isolationLevel: 0, sessionId: 0, sessionEpoch: -1,
-    topics: [{ topic: 'orders', partitions }], forgottenTopicsData: [], rackId: ''
+  const header = { version: FETCH_VERSION, correlationId: 0, clientId: 'test' }
+  const frame = Buffer.concat(encodeRequestFrame(API.fetch, header, {
+    clusterId: null, replicaId: -1, maxWaitMs: 1_000, minBytes: 1, maxBytes: 100_000, isolationLevel: 0,
+    sessionId: 0, sessionEpoch: -1, topics: [{ topic: 'orders', partitions }], forgottenTopicsData: [], rackId: ''
   }))
   const { body } = decodeResponseFrame(API.fetch, FETCH_VERSION, await client.ask(frame))
   client.close()
@@ -61,9 +63,11 @@ test('zonewise: a flipped bit in a chunk is noticed, named, costs its own partit
   producer.close()
   flipBit()
   const damaged = await fetchBoth(1)
-  assert.deepEqual(damaged.map(({ errorCode }) => errorCode).sort((a, b) => a - b), [0, KAFKA_ERROR.KAFKA_STORAGE_ERROR])
+  const codes = damaged.map(({ errorCode }) => errorCode).sort((a, b) => a - b)
+  assert.deepEqual(codes, [0, KAFKA_ERROR.KAFKA_STORAGE_ERROR])
   const intact = damaged.find(({ errorCode }) => errorCode === 0)
-  assert.equal(Buffer.compare((intact!.records as Uint8Array).subarray(16), BATCH.subarray(16)), 0, 'but for its offset and epoch')
+  const behindEpoch = (intact!.records as Uint8Array).subarray(16)
+  assert.equal(Buffer.compare(behindEpoch, BATCH.subarray(16)), 0)
   assert.match(server.log(), /chunk cannot be read/)
   assert.ok(server.log().includes(chunkFile().slice(chunkFile().indexOf('chunks/'))), 'the key is in the log')
   assert.match(server.log(), new RegExp(`position\\D+${BATCH.length}\\b`))

@@ -1,7 +1,7 @@
 /**
  * Goal: whatever becomes of a produce or a fetch, every hold on payload memory ends: when all is over, nothing is held.
- * Method: real handlers, ingest and fetcher with a pool that writes over what is released; batches lie in lent frames, as
- * they do when they come from a socket; stores that fail, clients that leave.
+ * Method: real handlers, ingest and fetcher with a pool that writes over what is released; batches lie in lent frames,
+ * as they do when they come from a socket; stores that fail, clients that leave.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -31,8 +31,9 @@ function append(t: DataTwin, partition = 0, origin = 'c1'): { code: number | nul
   const frame = t.ingest.arena.lend(BATCH.length)
   frame.set(BATCH)
   const code = t.ingest.append({
-    bytes: frame, shard: partition % 4, topicId: ORDERS.topicId, partition, recordCount: 1, maxTimestamp: 1, producerId: -1, producerEpoch: -1,
-    baseSequence: -1, attributes: 0, crc: frame.readUInt32BE(17), origin, answer: (errorCode) => { answer.code = errorCode; release(frame) }
+    bytes: frame, shard: partition % 4, topicId: ORDERS.topicId, partition, recordCount: 1, maxTimestamp: 1,
+    producerId: -1, producerEpoch: -1, baseSequence: -1, attributes: 0, crc: frame.readUInt32BE(17), origin,
+    answer: (errorCode) => { answer.code = errorCode; release(frame) }
   })
   if (code !== 0) {
     answer.code = code
@@ -43,10 +44,13 @@ function append(t: DataTwin, partition = 0, origin = 'c1'): { code: number | nul
 
 function requestOf(partitions: readonly number[], given: Partial<FetchRequest> = {}): FetchRequest {
   return {
-    clusterId: null, replicaId: -1, maxWaitMs: 0, minBytes: 1, maxBytes: 50_000_000, isolationLevel: 0, sessionId: 0, sessionEpoch: -1,
-    forgottenTopicsData: [], rackId: '', topics: [{ topic: 'orders', partitions: partitions.map((partition) => ({
-      partition, fetchOffset: 0, partitionMaxBytes: 1_000_000, currentLeaderEpoch: -1, lastFetchedEpoch: -1, logStartOffset: -1
-    })) }], ...given
+    clusterId: null, replicaId: -1, maxWaitMs: 0, minBytes: 1, maxBytes: 50_000_000, isolationLevel: 0,
+    sessionId: 0, sessionEpoch: -1, forgottenTopicsData: [], rackId: '',
+    topics: [{ topic: 'orders', partitions: partitions.map((partition) => ({
+      partition, fetchOffset: 0, partitionMaxBytes: 1_000_000,
+      currentLeaderEpoch: -1, lastFetchedEpoch: -1, logStartOffset: -1
+    })) }],
+    ...given
   }
 }
 
@@ -110,7 +114,8 @@ test('payload memory: a source whose key another writer holds gives back what it
 test('payload memory: batches that no leader decides are held until the end, and no longer', async () => {
   const t = setUp()
   t.broker.decide = ({ chunks }) => ({
-    leader: 1, membershipVersion: 1, chunks: chunks.map(({ chunkSeq }) => ({ chunkSeq, status: CHUNK_STATUS.unknown, answers: new Uint8Array(0) }))
+    leader: 1, membershipVersion: 1,
+    chunks: chunks.map(({ chunkSeq }) => ({ chunkSeq, status: CHUNK_STATUS.unknown, answers: new Uint8Array(0) }))
   })
   const answer = append(t)
   await t.runtime.advance(1_000)
