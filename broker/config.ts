@@ -28,14 +28,14 @@ export const brokerSettings = defineSettings('BROKER', {
   storeFilesOpenMax: int({ default: 256, min: 1, max: 100_000, doc: 'Objects of the file store that are kept open for ranged reads.' }),
   storeFreeBytesMin: int({ unit: 'bytes', default: 256 * MiB, min: 0, max: 1_024 * GiB, doc: 'Free space below which chunks are refused, so that journal and snapshots still have room.' }),
   // readers
-  readCacheBytesMax: int({ unit: 'bytes', default: 48 * MiB, min: MiB, max: 256 * GiB, doc: 'Chunk bytes read from the store that are kept for readers of the zone.' }),
+  readCacheBytesMax: int({ unit: 'bytes', default: 32 * MiB, min: MiB, max: 256 * GiB, doc: 'Chunk bytes read from the store that are kept for readers of the zone.' }),
   readChunkBytesMax: int({ unit: 'bytes', default: 16 * MiB, min: 64 * KiB, max: 256 * MiB, doc: 'A chunk up to this size is read whole when a second reader wants other parts of it.' }),
   readGapBytesMax: int({ unit: 'bytes', default: 64 * KiB, min: 0, max: 16 * MiB, doc: 'Ranges of a chunk this close are read by one request.' }),
   readsMax: int({ default: 64, min: 1, max: 10_000, doc: 'Reads of the store under way for the zone; further ones wait.' }),
-  readBytesMax: int({ unit: 'bytes', default: 32 * MiB, min: MiB, max: 64 * GiB, doc: 'Bytes asked of the store by reads under way; further reads wait, but for a bigger single one.' }),
+  readBytesMax: int({ unit: 'bytes', default: 16 * MiB, min: MiB, max: 64 * GiB, doc: 'Bytes asked of the store by reads under way; further reads wait, but for a bigger single one.' }),
   readsWaitingMax: int({ default: 10_000, min: 1, max: 10_000_000, doc: 'Reads waiting for their turn at the store; above it fetches get a retriable error.' }),
   readAheadBytes: int({ unit: 'bytes', default: 4 * MiB, min: 0, max: 256 * MiB, doc: 'Read beyond a fetch of a partition that is read from far behind its tail.' }),
-  readAheadBytesMax: int({ unit: 'bytes', default: 16 * MiB, min: 0, max: 64 * GiB, doc: 'Bytes of a zone read ahead and not asked for yet; above it nothing more is read ahead.' }),
+  readAheadBytesMax: int({ unit: 'bytes', default: 8 * MiB, min: 0, max: 64 * GiB, doc: 'Bytes of a zone read ahead and not asked for yet; above it nothing more is read ahead.' }),
   planRunsMax: int({ default: 256, min: 1, max: 100_000, doc: 'Pieces of chunks that one fetch gets of a shard at a time, but for one of each of its partitions.' }),
   waitersMax: int({ default: 100_000, min: 1, max: 10_000_000, doc: 'Long polls waiting for news; above it fetches get a retriable error.' }),
   // catalog

@@ -63,6 +63,7 @@ function followParent() {
 
 function refuse(why) {
   console.error(`zonewise needs Node ${NODE_MAJOR_MIN} or newer, ${why}: run "npm ci" without --omit=optional, or ` +
-    'put a newer node on the PATH; on Alpine and other systems with musl do the latter, and install with --omit=optional')
+    'put a newer node on the PATH; on Alpine and other systems with musl do the latter, and install with ' +
+    '--omit=optional')
   process.exit(1)
 }

@@ -10,6 +10,13 @@ if (onNewNode(fileURLToPath(import.meta.url), args)) {
   process.env.UV_THREADPOOL_SIZE ??= FILE_THREADS // read once, at the first file call that is not synchronous
   const { enableCompileCache } = await import('node:module')
   enableCompileCache()
-  const { main } = await import('./main.ts')
+  const { main } = await import('./main.ts').catch(refuseBelowModules)
   await main(args)
+}
+
+/** Node runs no TypeScript below node_modules: the package is private until it is published as JavaScript. */
+function refuseBelowModules(error) {
+  if (error.code !== 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') throw error
+  console.error('zonewise does not run from node_modules yet: clone the repository, and run "npm ci" there')
+  process.exit(1)
 }

@@ -4,17 +4,21 @@ import type { Network } from '#shared/runtime/network.ts'
 import { ProducerIds } from './api/producer-ids.ts'
 import type { GatewayServices } from './api/handler.ts'
 import { SERVED } from './api/served.ts'
+import { AnswerBytes } from './listener/answer-bytes.ts'
 import { Listeners } from './listener/listeners.ts'
+import { ListenerMetrics } from './metrics.ts'
 
-export type GatewayParts = Omit<GatewayServices, 'producerIds'> & { readonly network: Network }
+export type GatewayParts = Omit<GatewayServices, 'producerIds' | 'answerBytes'> & { readonly network: Network }
 
 export class Gateway {
   readonly #listeners: Listeners
 
   /** The ledger, ingest and fetcher belong to the caller, who starts and stops them. */
   constructor({ network, ...parts }: GatewayParts) {
-    const services: GatewayServices = { ...parts, producerIds: new ProducerIds(parts) }
-    this.#listeners = new Listeners(services, SERVED, network)
+    const metrics = new ListenerMetrics(parts.metrics, parts.zone)
+    const answerBytes = new AnswerBytes(parts.settings.answerBytesMax, metrics.answerBytes)
+    const services: GatewayServices = { ...parts, producerIds: new ProducerIds(parts), answerBytes }
+    this.#listeners = new Listeners(services, SERVED, network, metrics)
   }
 
   /**

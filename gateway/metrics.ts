@@ -6,7 +6,8 @@ export const LISTENER_METRICS = {
   refusals: { name: 'zonewise_gateway_refusals_total', type: 'counter', unit: 'count', labels: ['zone'], help: 'Client connections closed because of what they sent, or for want of room.' },
   requests: { name: 'zonewise_gateway_requests_total', type: 'counter', unit: 'count', labels: ['zone', 'api'], help: 'Requests of clients begun.' },
   requestSeconds: { name: 'zonewise_gateway_request_seconds', type: 'histogram', unit: 'seconds', labels: ['zone', 'api'], buckets: SECONDS_BUCKETS, help: 'From the start of a request to its answer, waiting of long polls included.' },
-  requestBytes: { name: 'zonewise_gateway_request_held_bytes', type: 'gauge', unit: 'bytes', labels: ['zone'], help: 'Bytes of requests in work or waiting.' }
+  requestBytes: { name: 'zonewise_gateway_request_held_bytes', type: 'gauge', unit: 'bytes', labels: ['zone'], help: 'Bytes of requests in work or waiting.' },
+  answerBytes: { name: 'zonewise_gateway_answer_held_bytes', type: 'gauge', unit: 'bytes', labels: ['zone'], help: 'Bytes of answers that clients have yet to read, or that are being made.' }
 } as const satisfies MetricsTable
 
 export type ApiMetrics = { readonly requests: Counter; readonly seconds: Histogram }
@@ -16,6 +17,7 @@ export class ListenerMetrics {
   readonly connections: Gauge
   readonly refusals: Counter
   readonly requestBytes: Gauge
+  readonly answerBytes: Gauge
   readonly #metrics: Metrics
   readonly #zone: string
   readonly #apis = new Map<string, ApiMetrics>()
@@ -26,6 +28,7 @@ export class ListenerMetrics {
     this.connections = metrics.gauge(LISTENER_METRICS.connections, { zone })
     this.refusals = metrics.counter(LISTENER_METRICS.refusals, { zone })
     this.requestBytes = metrics.gauge(LISTENER_METRICS.requestBytes, { zone })
+    this.answerBytes = metrics.gauge(LISTENER_METRICS.answerBytes, { zone })
   }
 
   /** `api` is a name of the table of APIs, so there are few. */

@@ -1,6 +1,6 @@
 /**
- * `npm test`: unit, property, golden and conformance tests, then simulations with fixed seeds, then the integration smoke.
- * Arguments select files by a part of their path: `npm test -- shared/wire`, `npm test -- simulation`.
+ * `npm test`: unit, property, golden and conformance tests, then simulations with fixed seeds, then the integration
+ * smoke. Arguments select files by a part of their path: `npm test -- shared/wire`, `npm test -- simulation`.
  */
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
@@ -8,10 +8,14 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-type Stage = { readonly name: string; readonly pattern: string; readonly timeoutMs: number; readonly concurrency: number }
+type Stage =
+  { readonly name: string; readonly pattern: string; readonly timeoutMs: number; readonly concurrency: number }
 
 const STAGES: readonly Stage[] = [
-  { name: 'unit, property, golden, conformance', pattern: 'test/{unit,property,golden,conformance}/**/*.test.ts', timeoutMs: 120_000, concurrency: 2 },
+  {
+    name: 'unit, property, golden, conformance', pattern: 'test/{unit,property,golden,conformance}/**/*.test.ts',
+    timeoutMs: 120_000, concurrency: 2
+  },
   { name: 'simulation', pattern: 'test/simulation/**/*.sim.ts', timeoutMs: 120_000, concurrency: 2 },
   { name: 'integration', pattern: 'test/integration/**/*.int.test.ts', timeoutMs: 120_000, concurrency: 1 }
 ]
@@ -27,7 +31,8 @@ for (const stage of STAGES) {
   const startedMs = performance.now()
   process.stdout.write(`\n== ${stage.name}: ${files.length} files\n`)
   const code = await runFiles(files, stage)
-  process.stdout.write(`== ${stage.name}: ${code === 0 ? 'ok' : 'FAILED'} after ${((performance.now() - startedMs) / 1_000).toFixed(1)} s\n`)
+  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1)
+  process.stdout.write(`== ${stage.name}: ${code === 0 ? 'ok' : 'FAILED'} after ${seconds} s\n`)
   if (code !== 0) failed += 1
 }
 if (count === 0) process.stderr.write(`no test matches ${wanted.join(', ')}\n`)
@@ -35,7 +40,8 @@ process.exitCode = failed === 0 && count > 0 ? 0 : 1
 
 function runFiles(files: readonly string[], { timeoutMs, concurrency }: Stage): Promise<number> {
   const reporter = process.env['TEST_REPORTER'] ?? 'dot'
-  const flags = ['--test', `--test-timeout=${timeoutMs}`, `--test-concurrency=${concurrency}`, `--test-reporter=${reporter}`]
+  const flags =
+    ['--test', `--test-timeout=${timeoutMs}`, `--test-concurrency=${concurrency}`, `--test-reporter=${reporter}`]
   const child = spawn(process.execPath, [...flags, ...files], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
   return new Promise((resolve) => {
     child.on('error', () => { resolve(1) })

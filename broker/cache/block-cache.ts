@@ -1,9 +1,9 @@
 /**
- * Chunk bytes that a zone read from the store: extents by chunk, bounded by bytes, the chunk used longest ago out first.
- * Chunks read far behind the tail are kept apart: they may use what is free, and never push out more of the tail than
- * their own share.
- * What is wanted twice at once is read once. A first miss on a chunk reads the ranges asked for, joined over small gaps;
- * a second one at the tail reads the rest of the chunk: its other partitions are wanted as well.
+ * Chunk bytes that a zone read from the store: extents by chunk, bounded by bytes, the chunk used longest ago out
+ * first. Chunks read far behind the tail are kept apart: they may use what is free, and never push out more of the tail
+ * than their own share.
+ * What is wanted twice at once is read once. A first miss on a chunk reads the ranges asked for, joined over small
+ * gaps; a second one at the tail reads the rest of the chunk: its other partitions are wanted as well.
  */
 import { blockBytes, release, type MemoryPool } from '#shared/binary/memory-pool.ts'
 import { Metrics } from '#shared/metrics/metrics.ts'
@@ -37,7 +37,8 @@ export class BlockCache {
   readonly #settings: BlockCacheSettings
   readonly #queue: ReadQueue
   readonly #metrics: CacheMetrics
-  readonly #chunks = { tail: new Map<string, CachedChunk>(), cold: new Map<string, CachedChunk>() } // in order of last use
+  // in order of last use
+  readonly #chunks = { tail: new Map<string, CachedChunk>(), cold: new Map<string, CachedChunk>() }
   readonly #bytes = { tail: 0, cold: 0 }
   #aheadBytes = 0
   #chunkBytes: number // about what a chunk has, as chunks are now
@@ -69,7 +70,8 @@ export class BlockCache {
 
   /**
    * One promise a range (ascending, on batch bounds): a range that fails spares the others. Buffers are held for the
-   * caller and belong to the cache: only the header patch may change them. `chunksBehind`: how many newer ones there are.
+   * caller and belong to the cache: only the header patch may change them. `chunksBehind`: how many newer
+   * ones there are.
    * @throws ZonewiseError of the store; OBJECT_CORRUPT naming key and position; OVERLOADED: too many reads wait.
    */
   read(key: string, ranges: readonly ByteRange[], chunksBehind: number): Promise<Uint8Array>[] {
@@ -87,7 +89,9 @@ export class BlockCache {
     const missing = ranges.filter((range) => covering(chunk, range) === undefined)
     for (const joined of this.#join(chunk, missing)) {
       const bytes = joined.end - joined.start
-      if (this.#aheadBytes + bytes <= this.#settings.readAheadBytesMax && this.#queue.isFree(bytes)) this.#load(chunk, joined, true)
+      if (this.#aheadBytes + bytes <= this.#settings.readAheadBytesMax && this.#queue.isFree(bytes)) {
+        this.#load(chunk, joined, true)
+      }
     }
     this.#forgetIfEmpty(chunk)
   }
@@ -154,8 +158,9 @@ export class BlockCache {
     const joined: { readonly start: number; end: number }[] = []
     for (const { start, end } of missing) {
       const last = joined.at(-1)
-      if (last !== undefined && start >= last.start && start - last.end <= readGapBytesMax) last.end = Math.max(last.end, end)
-      else joined.push({ start, end })
+      if (last !== undefined && start >= last.start && start - last.end <= readGapBytesMax) {
+        last.end = Math.max(last.end, end)
+      } else joined.push({ start, end })
     }
     return joined
   }

@@ -35,7 +35,10 @@ export class ReadQueue {
     return this.#waiting.length === 0 && this.#fits(bytes)
   }
 
-  /** Runs `read`, which brings at most `bytes`, when there is room. @throws ZonewiseError OVERLOADED, and what it throws */
+  /**
+   * Runs `read`, which brings at most `bytes`, when there is room.
+   * @throws ZonewiseError OVERLOADED, and what it throws
+   */
   async run<T>(bytes: number, read: () => Promise<T>): Promise<T> {
     await this.#room(bytes)
     try {
@@ -54,7 +57,9 @@ export class ReadQueue {
       return null
     }
     if (this.#waiting.length >= readsWaitingMax)
-      throw new ZonewiseError('OVERLOADED', 'too many reads of the store', { setting: 'readsWaitingMax', max: readsWaitingMax })
+      throw new ZonewiseError(
+        'OVERLOADED', 'too many reads of the store', { setting: 'readsWaitingMax', max: readsWaitingMax }
+      )
     return new Promise((resolve) => { this.#waiting.push({ bytes, start: resolve }) })
   }
 

@@ -7,15 +7,18 @@ import { CATALOG_SHARD, type Membership } from '#shared/cluster/membership.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
 import {
-  createPartitionsCall, createTopicCall, deleteTopicCall, producerIdsCall, type CreatePartitionsRequest, type CreateTopicRequest,
-  type CreateTopicResponse, type DeleteTopicRequest, type OutcomeResponse, type ProducerIdsRequest, type ProducerIdsResponse
+  createPartitionsCall, createTopicCall, deleteTopicCall, producerIdsCall, type CreatePartitionsRequest,
+  type CreateTopicRequest, type CreateTopicResponse, type DeleteTopicRequest, type OutcomeResponse,
+  type ProducerIdsRequest, type ProducerIdsResponse
 } from '#shared/rpc/admin.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { ShardLeader, ShardLeaders } from '../shard/shard-leader.ts'
 import { encodeCluster } from './catalog-entries.ts'
-import { planCreatePartitions, planCreateTopic, planDeleteTopic, planProducerIds, type CatalogLimits } from './catalog-plan.ts'
+import {
+  planCreatePartitions, planCreateTopic, planDeleteTopic, planProducerIds, type CatalogLimits
+} from './catalog-plan.ts'
 import type { CatalogState } from './catalog-state.ts'
 import { TopicSteps, type StepSettings } from './topic-steps.ts'
 
@@ -54,7 +57,9 @@ export class CatalogDriver {
       const durable = leader.append([encodeCluster({ clusterId, shardCount, clusterVersion: CLUSTER_VERSION })])
       durable.catch(() => {}) // the leadership ended: the next leader does it
     } else if (cluster.clusterId !== clusterId || cluster.shardCount !== shardCount) {
-      log.error('the catalog belongs to another cluster', { clusterId, shardCount, journaled: cluster.clusterId, journaledShards: cluster.shardCount })
+      log.error('the catalog belongs to another cluster', {
+        clusterId, shardCount, journaled: cluster.clusterId, journaledShards: cluster.shardCount
+      })
       return
     }
     this.#steps = new TopicSteps(leader, { ...this.#options, timer: runtime.timer })
@@ -79,11 +84,13 @@ export class CatalogDriver {
 
   async #createTopic(request: CreateTopicRequest): Promise<CreateTopicResponse> {
     const steps = this.#leading()
-    const none = { topicId: UUID_ZERO, partitionCount: request.partitionCount, replicationFactor: request.replicationFactor }
+    const none =
+      { topicId: UUID_ZERO, partitionCount: request.partitionCount, replicationFactor: request.replicationFactor }
     if (steps === null) return { ...NOT_CONTROLLER, ...none }
     const { leader } = steps
     const topicId = this.#freshTopicId(leader.state.catalog)
-    const plan = planCreateTopic(leader.state.catalog, request, { topicId, nowMs: leader.nowMs() }, this.#options.limits)
+    const plan =
+      planCreateTopic(leader.state.catalog, request, { topicId, nowMs: leader.nowMs() }, this.#options.limits)
     if (plan.kind === 'refused') {
       await leader.proof()
       return { ...outcome(plan.errorCode, plan.errorMessage), ...none }
@@ -127,7 +134,8 @@ export class CatalogDriver {
     const steps = this.#leading()
     if (steps === null) throw new ZonewiseError('NOT_LEADER', 'node does not lead the catalog')
     const { leader } = steps
-    const { entry, block } = planProducerIds(leader.state.catalog, { count, nowMs: leader.nowMs() }, this.#options.limits)
+    const { entry, block } =
+      planProducerIds(leader.state.catalog, { count, nowMs: leader.nowMs() }, this.#options.limits)
     await leader.append([entry])
     return { firstId: block.firstId, count: block.count }
   }

@@ -4,7 +4,10 @@
  *   partitionsIntent, then create on the shards, then topicDone               it gets more partitions
  *   topicDelete, then drop on the shards, then topicGone                      it goes
  */
-import { array, decodeMessage, encodeMessage, field, float64, int16, int32, message, string, struct, uuid, type Infer, type Message } from '#shared/binary/message.ts'
+import {
+  array, decodeMessage, encodeMessage, field, float64, int16, int32, message, string, struct, uuid, type Infer,
+  type Message
+} from '#shared/binary/message.ts'
 import { Reader } from '#shared/binary/reader.ts'
 import { Writer } from '#shared/binary/writer.ts'
 import { ENTRY_KIND, type Entry } from '../shard/entry.ts'
@@ -13,14 +16,17 @@ const versions = { versions: [0, 0], flexibleSince: null } as const
 
 export const configFields = { name: field(string), value: field(string) } as const
 
-const clusterEntry = message('ClusterEntry', versions, { clusterId: field(string), shardCount: field(int32), clusterVersion: field(int32) })
+const clusterEntry = message(
+  'ClusterEntry', versions, { clusterId: field(string), shardCount: field(int32), clusterVersion: field(int32) }
+)
 const topicIntentEntry = message('TopicIntentEntry', versions, {
   topicId: field(uuid), name: field(string), partitionCount: field(int32), replicationFactor: field(int16),
   configs: field(array(struct(configFields))), createdMs: field(float64)
 })
 const topicStepEntry = message('TopicStepEntry', versions, { topicId: field(uuid) })
 const topicCountEntry = message('TopicCountEntry', versions, { topicId: field(uuid), partitionCount: field(int32) })
-const producerIdBlockEntry = message('ProducerIdBlockEntry', versions, { firstId: field(float64), count: field(int32), timeMs: field(float64) })
+const producerIdBlockEntry =
+  message('ProducerIdBlockEntry', versions, { firstId: field(float64), count: field(int32), timeMs: field(float64) })
 
 /** Bodies of the entries; topicDone and partitionsIntent are counts, topicDelete and topicGone steps. */
 export const CATALOG_MESSAGES: readonly Message<unknown>[] =
@@ -52,8 +58,10 @@ export const encodeTopicDone = (fact: TopicCount): Entry => lay(ENTRY_KIND.topic
 export const encodeTopicDelete = (fact: TopicStep): Entry => lay(ENTRY_KIND.topicDelete, topicStepEntry, fact)
 export const encodeTopicGone = (fact: TopicStep): Entry => lay(ENTRY_KIND.topicGone, topicStepEntry, fact)
 /** The topic shall have `partitionCount` partitions. */
-export const encodePartitionsIntent = (fact: TopicCount): Entry => lay(ENTRY_KIND.partitionsIntent, topicCountEntry, fact)
-export const encodeProducerIdBlock = (fact: ProducerIdBlock): Entry => lay(ENTRY_KIND.producerIdBlock, producerIdBlockEntry, fact)
+export const encodePartitionsIntent = (fact: TopicCount): Entry =>
+  lay(ENTRY_KIND.partitionsIntent, topicCountEntry, fact)
+export const encodeProducerIdBlock = (fact: ProducerIdBlock): Entry =>
+  lay(ENTRY_KIND.producerIdBlock, producerIdBlockEntry, fact)
 
 function read<T>(of: Message<T>, body: Uint8Array): T {
   const r = new Reader(body)

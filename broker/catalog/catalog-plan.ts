@@ -7,7 +7,9 @@ import { topicConfigFault } from '#shared/config/topic-configs.ts'
 import type { CreatePartitionsRequest, CreateTopicRequest } from '#shared/rpc/admin.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { Entry } from '../shard/entry.ts'
-import { encodePartitionsIntent, encodeProducerIdBlock, encodeTopicDelete, encodeTopicIntent, type ProducerIdBlock } from './catalog-entries.ts'
+import {
+  encodePartitionsIntent, encodeProducerIdBlock, encodeTopicDelete, encodeTopicIntent, type ProducerIdBlock
+} from './catalog-entries.ts'
 import { nextProducerId, type CatalogState, type CatalogTopic } from './catalog-state.ts'
 
 export type CatalogLimits = {
@@ -24,7 +26,9 @@ export const REPLICATION_FACTOR_MAX = 3
 export type Refusal = { readonly kind: 'refused'; readonly errorCode: number; readonly errorMessage: string }
 /** `entry` null: it is so already, or on its way. */
 export type Decision = { readonly kind: 'decided'; readonly entry: Entry | null }
-export type CreateDecision = { readonly kind: 'decided'; readonly entry: Entry; readonly partitionCount: number; readonly replicationFactor: number }
+export type CreateDecision = {
+  readonly kind: 'decided'; readonly entry: Entry; readonly partitionCount: number; readonly replicationFactor: number
+}
 
 /** What a topic still needs on its shards: partitions [first, count), or to be dropped. */
 export type Step = {
@@ -41,7 +45,8 @@ function refused(errorCode: number, errorMessage: string): Refusal {
 
 /** Decides a creation under the fresh `topicId`. */
 export function planCreateTopic(
-  state: CatalogState, request: CreateTopicRequest, fresh: { readonly topicId: string; readonly nowMs: number }, limits: CatalogLimits
+  state: CatalogState, request: CreateTopicRequest, fresh: { readonly topicId: string; readonly nowMs: number },
+  limits: CatalogLimits
 ): CreateDecision | Refusal {
   const { name } = request
   const nameFault = topicNameFault(name)
@@ -49,14 +54,19 @@ export function planCreateTopic(
   if (state.topicsByName.has(name)) return refused(KAFKA_ERROR.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`)
   const partitionCount = request.partitionCount === -1 ? limits.defaultPartitionCount : request.partitionCount
   if (partitionCount < 1) return refused(KAFKA_ERROR.INVALID_PARTITIONS, 'Number of partitions must be larger than 0.')
-  const replicationFactor = request.replicationFactor === -1 ? limits.defaultReplicationFactor : request.replicationFactor
+  const replicationFactor =
+    request.replicationFactor === -1 ? limits.defaultReplicationFactor : request.replicationFactor
   if (replicationFactor < 1 || replicationFactor > REPLICATION_FACTOR_MAX)
-    return refused(KAFKA_ERROR.INVALID_REPLICATION_FACTOR, `Replication factor must be from 1 to ${REPLICATION_FACTOR_MAX}; storage replicates by itself.`)
+    return refused(
+      KAFKA_ERROR.INVALID_REPLICATION_FACTOR,
+      `Replication factor must be from 1 to ${REPLICATION_FACTOR_MAX}; storage replicates by itself.`
+    )
   const bound = boundFault(state, { before: 0, after: partitionCount }, limits)
   if (bound !== null) return bound
   const configs = new Map<string, string>()
   for (const config of request.configs) {
-    const fault = configs.has(config.name) ? `Config ${config.name} is given twice` : topicConfigFault(config.name, config.value)
+    const fault =
+      configs.has(config.name) ? `Config ${config.name} is given twice` : topicConfigFault(config.name, config.value)
     if (fault !== null) return refused(KAFKA_ERROR.INVALID_CONFIG, fault)
     configs.set(config.name, config.value ?? '')
   }
@@ -74,17 +84,23 @@ export function planDeleteTopic(state: CatalogState, topicId: string): Decision 
   return { kind: 'decided', entry: topic.state === 'deleting' ? null : encodeTopicDelete({ topicId }) }
 }
 
-export function planCreatePartitions(state: CatalogState, request: CreatePartitionsRequest, limits: CatalogLimits): Decision | Refusal {
+export function planCreatePartitions(
+  state: CatalogState, request: CreatePartitionsRequest, limits: CatalogLimits
+): Decision | Refusal {
   const { topicId, partitionCount } = request
   const topic = state.topics.get(topicId)
   if (topic === undefined || topic.state === 'deleting')
     return refused(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, 'This server does not host this topic-partition.')
   if (topic.readyPartitionCount < topic.partitionCount) {
-    if (topic.state === 'ready' && partitionCount === topic.partitionCount) return { kind: 'decided', entry: null } // asked again
-    return refused(KAFKA_ERROR.REASSIGNMENT_IN_PROGRESS, `Partitions of topic '${topic.name}' are being created; try again.`)
+    // asked again
+    if (topic.state === 'ready' && partitionCount === topic.partitionCount) return { kind: 'decided', entry: null }
+    return refused(
+      KAFKA_ERROR.REASSIGNMENT_IN_PROGRESS, `Partitions of topic '${topic.name}' are being created; try again.`
+    )
   }
   if (partitionCount <= topic.partitionCount) {
-    const has = `Topic currently has ${topic.partitionCount} partitions, which is higher than the requested ${partitionCount}.`
+    const has =
+      `Topic currently has ${topic.partitionCount} partitions, which is higher than the requested ${partitionCount}.`
     const same = `Topic already has ${topic.partitionCount} partition(s).`
     return refused(KAFKA_ERROR.INVALID_PARTITIONS, partitionCount === topic.partitionCount ? same : has)
   }
@@ -104,8 +120,12 @@ export function planProducerIds(
 export function topicNameFault(name: string): string | null {
   if (name === '') return 'Topic name is invalid: the empty string is not allowed'
   if (name === '.' || name === '..') return `Topic name is invalid: '${name}' is not allowed`
-  if (name.length > TOPIC_NAME.lengthMax) return `Topic name is invalid: the length is longer than the max allowed ${TOPIC_NAME.lengthMax}`
-  if (!TOPIC_NAME.pattern.test(name)) return 'Topic name is invalid: it may hold ASCII letters, digits, \'.\', \'_\' and \'-\' only'
+  if (name.length > TOPIC_NAME.lengthMax) {
+    return `Topic name is invalid: the length is longer than the max allowed ${TOPIC_NAME.lengthMax}`
+  }
+  if (!TOPIC_NAME.pattern.test(name)) {
+    return 'Topic name is invalid: it may hold ASCII letters, digits, \'.\', \'_\' and \'-\' only'
+  }
   return null
 }
 
@@ -115,7 +135,10 @@ function boundFault(
   if (after > limits.topicPartitionsMax)
     return refused(KAFKA_ERROR.INVALID_PARTITIONS, `A topic has at most ${limits.topicPartitionsMax} partitions here.`)
   if (state.partitionCount + after - before > limits.partitionsMax)
-    return refused(KAFKA_ERROR.POLICY_VIOLATION, `The cluster has at most ${limits.partitionsMax} partitions; it has ${state.partitionCount}.`)
+    return refused(
+      KAFKA_ERROR.POLICY_VIOLATION,
+      `The cluster has at most ${limits.partitionsMax} partitions; it has ${state.partitionCount}.`
+    )
   return null
 }
 

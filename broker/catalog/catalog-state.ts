@@ -4,13 +4,18 @@
  * Invariants: a name belongs to at most one topic that is not being deleted; producer id blocks are dense from 0.
  */
 import assert from 'node:assert/strict'
-import { array, decodeMessage, encodeMessage, field, float64, int16, int32, message, string, struct, uint8, uuid } from '#shared/binary/message.ts'
+import {
+  array, decodeMessage, encodeMessage, field, float64, int16, int32, message, string, struct, uint8, uuid
+} from '#shared/binary/message.ts'
 import { Reader } from '#shared/binary/reader.ts'
 import { Writer } from '#shared/binary/writer.ts'
 import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { ENTRY_KIND, type Entry } from '../shard/entry.ts'
-import { configFields, decodeCatalogEntry, type ClusterFact, type ProducerIdBlock, type TopicCount, type TopicIntent } from './catalog-entries.ts'
+import { PRODUCER_EXPIRY_MS } from '../partition/producer-state.ts'
+import {
+  configFields, decodeCatalogEntry, type ClusterFact, type ProducerIdBlock, type TopicCount, type TopicIntent
+} from './catalog-entries.ts'
 
 export type CatalogTopic = TopicInfo & { readonly createdMs: number }
 
@@ -23,6 +28,8 @@ export type CatalogState = {
   readonly topicsByName: Map<string, CatalogTopic> // without deleting ones
   partitionCount: number // of all topics, as intended, deleting ones too
   readonly producerIds: ProducerIdRange[] // ascending, dense
+  /** When each name became free again by a deletion, oldest first, until it is taken, or no producer remembers it. */
+  readonly freedNames: Map<string, number>
 }
 
 /**
@@ -31,8 +38,12 @@ export type CatalogState = {
  */
 const PRODUCER_IDS = { grainMs: 60_000, rangesMax: 4_096 } as const
 
+const FREED_NAMES_MAX = 10_000 // beyond it the oldest are forgotten
+
 export function newCatalogState(): CatalogState {
-  return { cluster: null, topics: new Map(), topicsByName: new Map(), partitionCount: 0, producerIds: [] }
+  return {
+    cluster: null, topics: new Map(), topicsByName: new Map(), partitionCount: 0, producerIds: [], freedNames: new Map()
+  }
 }
 
 /** The first producer id that was never given out. */
@@ -41,7 +52,7 @@ export function nextProducerId(state: CatalogState): number {
 }
 
 /** Applies an entry in place; a step of a topic that is gone changes nothing. @throws ZonewiseError FRAME_INVALID */
-export function applyCatalogEntry(state: CatalogState, entry: Entry, _timeMs: number): void {
+export function applyCatalogEntry(state: CatalogState, entry: Entry, timeMs: number): void {
   const decoded = decodeCatalogEntry(entry)
   assert(decoded !== null)
   const { kind, fact } = decoded
@@ -50,7 +61,7 @@ export function applyCatalogEntry(state: CatalogState, entry: Entry, _timeMs: nu
     case ENTRY_KIND.topicIntent: return applyIntent(state, fact)
     case ENTRY_KIND.partitionsIntent: return applyPartitionsIntent(state, fact)
     case ENTRY_KIND.topicDone: return applyDone(state, fact)
-    case ENTRY_KIND.topicDelete: return applyDelete(state, fact.topicId)
+    case ENTRY_KIND.topicDelete: return applyDelete(state, fact.topicId, timeMs)
     case ENTRY_KIND.topicGone: return applyGone(state, fact.topicId)
     case ENTRY_KIND.producerIdBlock: return applyProducerIdBlock(state.producerIds, fact)
   }
@@ -68,7 +79,13 @@ function applyIntent(state: CatalogState, intent: TopicIntent): void {
   assert(!state.topics.has(topicId))
   assert(!state.topicsByName.has(name))
   const configs = Object.fromEntries(intent.configs.map((config) => [config.name, config.value]))
-  put(state, { topicId, name, partitionCount, replicationFactor, configs, createdMs, state: 'creating', readyPartitionCount: 0 })
+  const freedMs = state.freedNames.get(name)
+  const replacedMs = freedMs !== undefined && createdMs - freedMs <= PRODUCER_EXPIRY_MS ? createdMs : null
+  state.freedNames.delete(name)
+  put(state, {
+    topicId, name, partitionCount, replicationFactor, configs, createdMs, state: 'creating', readyPartitionCount: 0,
+    replacedMs
+  })
   state.partitionCount += partitionCount
 }
 
@@ -87,9 +104,16 @@ function applyDone(state: CatalogState, { topicId, partitionCount }: TopicCount)
   put(state, { ...topic, state: 'ready', readyPartitionCount: partitionCount })
 }
 
-function applyDelete(state: CatalogState, topicId: string): void {
+function applyDelete(state: CatalogState, topicId: string, timeMs: number): void {
   const topic = state.topics.get(topicId)
-  if (topic !== undefined) put(state, { ...topic, state: 'deleting' })
+  if (topic === undefined) return
+  const { freedNames } = state
+  if (topic.state !== 'deleting') freedNames.set(topic.name, timeMs)
+  for (const [name, freedMs] of freedNames) {
+    if (freedNames.size <= FREED_NAMES_MAX && timeMs - freedMs <= PRODUCER_EXPIRY_MS) break
+    freedNames.delete(name)
+  }
+  put(state, { ...topic, state: 'deleting' })
 }
 
 function applyGone(state: CatalogState, topicId: string): void {
@@ -112,30 +136,37 @@ function applyProducerIdBlock(ranges: ProducerIdRange[], { firstId, count, timeM
 }
 
 const TOPIC_STATES = ['creating', 'ready', 'deleting'] as const
-const FORMAT = 1
+const FORMAT_FIRST = 1 // of version 0 of the message
+const NEVER_MS = -1
 
 /** Snapshot of a catalog, behind one byte of format (docs/object-format.md). */
-export const CATALOG_SNAPSHOT = message('CatalogSnapshot', { versions: [0, 0], flexibleSince: null }, {
-  cluster: field(array(struct({ clusterId: field(string), shardCount: field(int32), clusterVersion: field(int32) }))), // none or one
+export const CATALOG_SNAPSHOT = message('CatalogSnapshot', { versions: [0, 1], flexibleSince: null }, {
+  // none or one
+  cluster: field(array(struct({ clusterId: field(string), shardCount: field(int32), clusterVersion: field(int32) }))),
   topics: field(array(struct({
     topicId: field(uuid), name: field(string), partitionCount: field(int32), readyPartitionCount: field(int32),
-    replicationFactor: field(int16), configs: field(array(struct(configFields))), createdMs: field(float64), state: field(uint8)
+    replicationFactor: field(int16), configs: field(array(struct(configFields))), createdMs: field(float64),
+    state: field(uint8),
+    replacedMs: field(float64, { since: 1, default: NEVER_MS })
   }))),
-  producerIds: field(array(struct({ firstId: field(float64), endId: field(float64), timeMs: field(float64) })))
+  producerIds: field(array(struct({ firstId: field(float64), endId: field(float64), timeMs: field(float64) }))),
+  freedNames: field(array(struct({ name: field(string), freedMs: field(float64) })), { since: 1 })
 })
 
 /** Copies the state out: the chunks no longer change when it does. */
 export function encodeCatalogState(state: CatalogState): Uint8Array[] {
   const w = new Writer(4_096)
-  w.uint8(FORMAT)
-  encodeMessage(CATALOG_SNAPSHOT, 0, {
+  w.uint8(FORMAT_FIRST + CATALOG_SNAPSHOT.versionMax)
+  encodeMessage(CATALOG_SNAPSHOT, CATALOG_SNAPSHOT.versionMax, {
     cluster: state.cluster === null ? [] : [state.cluster],
     topics: [...state.topics.values()].map((topic) => ({
       ...topic,
+      replacedMs: topic.replacedMs ?? NEVER_MS,
       configs: Object.entries(topic.configs).map(([name, value]) => ({ name, value })),
       state: TOPIC_STATES.indexOf(topic.state)
     })),
-    producerIds: state.producerIds
+    producerIds: state.producerIds,
+    freedNames: Array.from(state.freedNames, ([name, freedMs]) => ({ name, freedMs }))
   }, w)
   return w.finish()
 }
@@ -143,18 +174,27 @@ export function encodeCatalogState(state: CatalogState): Uint8Array[] {
 /** @throws ZonewiseError FORMAT_TOO_NEW, FRAME_INVALID */
 export function decodeCatalogState(bytes: Uint8Array): CatalogState {
   const r = new Reader(bytes)
-  const version = r.uint8()
-  if (version !== FORMAT) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of the catalog has an unknown format', { version })
-  const held = decodeMessage(CATALOG_SNAPSHOT, 0, r)
+  const version = r.uint8() - FORMAT_FIRST
+  if (version < 0 || version > CATALOG_SNAPSHOT.versionMax) {
+    throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of the catalog has an unknown format', { version })
+  }
+  const held = decodeMessage(CATALOG_SNAPSHOT, version, r)
   r.expectEnd()
   const state = newCatalogState()
   state.cluster = held.cluster[0] ?? null
   for (const topic of held.topics) {
     const topicState = TOPIC_STATES[topic.state]
-    if (topicState === undefined) throw new ZonewiseError('FRAME_INVALID', 'topic of an unknown state', { topicId: topic.topicId })
-    put(state, { ...topic, configs: Object.fromEntries(topic.configs.map(({ name, value }) => [name, value])), state: topicState })
+    if (topicState === undefined) {
+      throw new ZonewiseError('FRAME_INVALID', 'topic of an unknown state', { topicId: topic.topicId })
+    }
+    const replacedMs = topic.replacedMs === NEVER_MS ? null : topic.replacedMs
+    put(state, {
+      ...topic, replacedMs, configs: Object.fromEntries(topic.configs.map(({ name, value }) => [name, value])),
+      state: topicState
+    })
     state.partitionCount += topic.partitionCount
   }
   state.producerIds.push(...held.producerIds)
+  for (const { name, freedMs } of held.freedNames) state.freedNames.set(name, freedMs)
   return state
 }

@@ -23,21 +23,29 @@ export type ShardTopicsOptions = {
 
 const DONE: OutcomeResponse = { errorCode: KAFKA_ERROR.NONE, errorMessage: null }
 
-/** Serves shardTopicCall: NOT_LEADER_OR_FOLLOWER where this node does not lead, UNKNOWN_TOPIC_ID for a deleted topic. */
+/**
+ * Serves shardTopicCall: NOT_LEADER_OR_FOLLOWER where this node does not lead, UNKNOWN_TOPIC_ID for a deleted topic.
+ */
 export function serveShardTopics({ transport, leaders, catalog, shardCount }: ShardTopicsOptions): void {
   const locks = new KeyedLock()
-  transport.serve(shardTopicCall, (request, { signal }) => locks.run(`${request.shard}/${request.topicId}`, async () => {
+  transport.serve(shardTopicCall, (
+    request, { signal }
+  ) => locks.run(`${request.shard}/${request.topicId}`, async () => {
     const leader = leaders.leader(request.shard)
     if (leader === null) return { errorCode: KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER, errorMessage: null }
     signal.throwIfAborted() // the caller gave up while this waited, and asks again
     return request.drop ? drop(leader, request) : create(leader, request, signal)
   }))
 
-  async function create(leader: ShardLeader, request: ShardTopicRequest, signal: CallContext['signal']): Promise<OutcomeResponse> {
+  async function create(
+    leader: ShardLeader, request: ShardTopicRequest, signal: CallContext['signal']
+  ): Promise<OutcomeResponse> {
     await unlessAborted(catalog.barrier(), signal) // so that a slow barrier does not hold the lock for ever
     const { topicId, createdMs } = request
     const topic = catalog.topicById(topicId)
-    if (topic === null || topic.state === 'deleting') return { errorCode: KAFKA_ERROR.UNKNOWN_TOPIC_ID, errorMessage: null }
+    if (topic === null || topic.state === 'deleting') {
+      return { errorCode: KAFKA_ERROR.UNKNOWN_TOPIC_ID, errorMessage: null }
+    }
     const partitions = partitionsHere(request, topic.partitionCount)
       .filter((partition) => findPartition(leader.state.partitions, topicId, partition) === undefined)
     if (partitions.length > 0) await leader.append([encodeCreatePartitions({ topicId, createdMs, partitions })])
@@ -54,7 +62,9 @@ export function serveShardTopics({ transport, leaders, catalog, shardCount }: Sh
     return DONE
   }
 
-  function partitionsHere({ topicId, shard, firstPartition, partitionCount }: ShardTopicRequest, countMax: number): number[] {
+  function partitionsHere(
+    { topicId, shard, firstPartition, partitionCount }: ShardTopicRequest, countMax: number
+  ): number[] {
     const partitions: number[] = []
     for (let partition = firstPartition; partition < Math.min(partitionCount, countMax); partition++)
       if (shardOfPartition(topicId, partition, shardCount) === shard) partitions.push(partition)

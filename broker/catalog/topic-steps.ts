@@ -46,12 +46,16 @@ export class TopicSteps {
     this.#parts = parts
     for (const topicId of unfinishedTopics(leader.state.catalog)) {
       this.finish(topicId).catch((error: unknown) => {
-        if (!leader.ended.aborted) parts.log.error('a topic is left unfinished', { topicId, error }) // else the next leader goes on
+        // else the next leader goes on
+        if (!leader.ended.aborted) parts.log.error('a topic is left unfinished', { topicId, error })
       })
     }
   }
 
-  /** Journals a topic's intent, at once in the speculative state; resolves when durable. @throws as ShardLeader.append */
+  /**
+   * Journals a topic's intent, at once in the speculative state; resolves when durable.
+   * @throws as ShardLeader.append
+   */
   async intend(topicId: string, entry: Entry): Promise<void> {
     const durable = this.leader.append([entry])
     this.#intents.set(topicId, durable)
@@ -62,7 +66,10 @@ export class TopicSteps {
     }
   }
 
-  /** Resolves when the topic has no step left, durably. @throws ZonewiseError JOURNAL_UNSETTLED: the leadership ended. */
+  /**
+   * Resolves when the topic has no step left, durably.
+   * @throws ZonewiseError JOURNAL_UNSETTLED: the leadership ended.
+   */
   finish(topicId: string): Promise<void> {
     let worker = this.#workers.get(topicId)
     if (worker === undefined) this.#workers.set(topicId, (worker = this.#work(topicId)))
@@ -73,14 +80,18 @@ export class TopicSteps {
     await this.#turn()
     try {
       for (;;) {
-        for (let intent = this.#intents.get(topicId); intent !== undefined; intent = this.#intents.get(topicId)) await intent
+        for (let intent = this.#intents.get(topicId); intent !== undefined; intent = this.#intents.get(topicId)) {
+          await intent
+        }
         const step = stepOf(this.leader.state.catalog.topics.get(topicId))
         if (this.leader.ended.aborted) throw ended(topicId) // what the state says may never have become durable
         if (step === null) return
         await this.#carry(step)
         if (!isSame(step, stepOf(this.leader.state.catalog.topics.get(topicId)))) continue // deleted meanwhile
         const { partitionCount } = step
-        await this.leader.append([step.drop ? encodeTopicGone({ topicId }) : encodeTopicDone({ topicId, partitionCount })])
+        await this.leader.append(
+          [step.drop ? encodeTopicGone({ topicId }) : encodeTopicDone({ topicId, partitionCount })]
+        )
       }
     } finally {
       this.#workers.delete(topicId) // before anyone else runs: whoever intends more from now on starts anew
@@ -90,7 +101,9 @@ export class TopicSteps {
   }
 
   async #turn(): Promise<void> {
-    while (this.#busy >= this.#parts.settings.topicsMax) await new Promise<void>((resolve) => { this.#waiting.push(resolve) })
+    while (this.#busy >= this.#parts.settings.topicsMax) {
+      await new Promise<void>((resolve) => { this.#waiting.push(resolve) })
+    }
     this.#busy += 1
   }
 
@@ -100,14 +113,18 @@ export class TopicSteps {
     const { topicId } = step
     let shards = shardsOfStep(step, membership.current().shardCount)
     for (let attempt = 1; ; attempt++) {
-      const failures = (await Promise.all(shards.map((shard) => this.#ask(shard, step)))).filter((failure) => failure !== null)
+      const failures =
+        (await Promise.all(shards.map((shard) => this.#ask(shard, step)))).filter((failure) => failure !== null)
       if (this.leader.ended.aborted) throw ended(topicId)
       if (failures.length === 0 || !isSame(step, stepOf(this.leader.state.catalog.topics.get(topicId)))) return
       shards = failures.map(({ shard }) => shard)
-      const context: ErrorContext = { topicId, drop: step.drop, attempt, shards: shards.join(), first: failures[0]!.why }
+      const context: ErrorContext =
+        { topicId, drop: step.drop, attempt, shards: shards.join(), first: failures[0]!.why }
       if (attempt > QUIET_ATTEMPTS) log.warn('topic step is repeated', context)
       else log.debug('topic step is repeated', context)
-      await sleep(timer, Math.min(settings.retryMinMs * 2 ** (attempt - 1), settings.retryMaxMs), this.leader.ended).catch(() => {}) // ended: seen next
+      // ended: seen next
+      await sleep(timer, Math.min(settings.retryMinMs * 2 ** (attempt - 1), settings.retryMaxMs), this.leader.ended)
+        .catch(() => {})
     }
   }
 
@@ -132,5 +149,6 @@ function ended(topicId: string): ZonewiseError {
 }
 
 function isSame(step: Step, now: Step | null): boolean {
-  return now !== null && now.drop === step.drop && now.firstPartition === step.firstPartition && now.partitionCount === step.partitionCount
+  return now !== null &&
+    now.drop === step.drop && now.firstPartition === step.firstPartition && now.partitionCount === step.partitionCount
 }

@@ -56,7 +56,10 @@ export class GroupCoordinator {
     parts.transport.serve(groupCall, (request, context) => this.handle(request, context.signal))
   }
 
-  /** Answers one call; an error code other than NONE means that it did not reach a coordinator, or the outcome is unknown. */
+  /**
+   * Answers one call; an error code other than NONE means that it did not reach a coordinator, or the
+   * outcome is unknown.
+   */
   async handle(request: GroupRequest, signal: AbortSignal): Promise<GroupResponse> {
     const leader = this.#parts.leaders.leader(request.shard)
     if (leader === null) return refused(KAFKA_ERROR.NOT_COORDINATOR)
@@ -117,7 +120,8 @@ function errorCodeOf(error: unknown, leader: ShardLeader): number {
 }
 
 const API = {
-  offsetCommit: 8, offsetFetch: 9, joinGroup: 11, heartbeat: 12, leaveGroup: 13, syncGroup: 14, describeGroups: 15, listGroups: 16,
+  offsetCommit: 8, offsetFetch: 9, joinGroup: 11, heartbeat: 12, leaveGroup: 13, syncGroup: 14, describeGroups: 15,
+  listGroups: 16,
   deleteGroups: 42
 } as const
 
@@ -148,9 +152,13 @@ const ROUTES: ReadonlyMap<number, Route> = new Map<number, Route>([
   [API.leaveGroup, route(leaveGroupRequest, leaveGroupResponse, async (runner, { groupId, members }, { request }) => {
     if (groupId === '') return { throttleTimeMs, errorCode: KAFKA_ERROR.INVALID_GROUP_ID, members: [] }
     const outcomes = await runner.leave(groupId, members)
-    const answers = members.map(({ memberId, groupInstanceId }, i) => ({ memberId, groupInstanceId, errorCode: outcomes[i]! }))
+    const answers =
+      members.map(({ memberId, groupInstanceId }, i) => ({ memberId, groupInstanceId, errorCode: outcomes[i]! }))
     // Before v3 a request names one member, and its outcome is that of the request.
-    return { throttleTimeMs, errorCode: request.clientVersion < 3 ? outcomes[0] ?? KAFKA_ERROR.NONE : KAFKA_ERROR.NONE, members: answers }
+    return {
+      throttleTimeMs, errorCode: request.clientVersion < 3 ? outcomes[0] ?? KAFKA_ERROR.NONE : KAFKA_ERROR.NONE,
+      members: answers
+    }
   })],
   [API.offsetCommit, route(offsetCommitRequest, offsetCommitResponse, (runner, request, call) =>
     runner.commit(request, call.request.clientVersion))],
@@ -182,6 +190,8 @@ function syncCommand(request: SyncGroupRequest, call: GroupRequest): SyncCommand
   const { generationId, memberId, groupInstanceId, protocolType, protocolName, assignments } = request
   return {
     requestId: call.requestId, generationId, memberId, groupInstanceId, protocolType, protocolName,
-    assignments: new Map(assignments.map(({ memberId: assignee, assignment }) => [assignee, new Uint8Array(assignment)]))
+    assignments: new Map(
+      assignments.map(({ memberId: assignee, assignment }) => [assignee, new Uint8Array(assignment)])
+    )
   }
 }

@@ -1,4 +1,6 @@
-/** DescribeGroups and ListGroups. Pure. Source: PROTOCOL: DescribeGroups, ListGroups; KIP-518 (states), KIP-1043 (v6). */
+/**
+ * DescribeGroups and ListGroups. Pure. Source: PROTOCOL: DescribeGroups, ListGroups; KIP-518 (states), KIP-1043 (v6).
+ */
 import { AUTHORIZED_OPERATIONS_UNKNOWN } from '#shared/wire/authorized-operations.ts'
 import type { DescribeGroupsResponse } from '#shared/wire/api/describe-groups.ts'
 import type { ListGroupsRequest, ListGroupsResponse } from '#shared/wire/api/list-groups.ts'
@@ -22,16 +24,21 @@ export function describeGroup(
   }
   if (group === null && record === undefined) {
     const gone = { ...base, groupState: 'Dead' }
-    return clientVersion < 6 ? gone : { ...gone, errorCode: KAFKA_ERROR.GROUP_ID_NOT_FOUND, errorMessage: `Group ${groupId} not found.` }
+    return clientVersion < 6
+      ? gone
+      : { ...gone, errorCode: KAFKA_ERROR.GROUP_ID_NOT_FOUND, errorMessage: `Group ${groupId} not found.` }
   }
   const protocolType = group?.protocolType ?? record?.protocolType ?? ''
   if (group === null) return { ...base, protocolType, groupState: 'Empty' }
   const stable = group.phase === 'Stable'
   const members = Array.from(group.members.values(), (member) => ({
-    memberId: member.memberId, groupInstanceId: member.groupInstanceId, clientId: member.clientId, clientHost: member.clientHost,
+    memberId: member.memberId, groupInstanceId: member.groupInstanceId, clientId: member.clientId,
+    clientHost: member.clientHost,
     memberMetadata: stable ? subscriptionOf(group, member) : EMPTY, memberAssignment: stable ? member.assignment : EMPTY
   }))
-  return { ...base, protocolType, protocolData: stable ? group.protocolName ?? '' : '', groupState: group.phase, members }
+  return {
+    ...base, protocolType, protocolData: stable ? group.protocolName ?? '' : '', groupState: group.phase, members
+  }
 }
 
 /** Lists the groups of a shard that pass the filters (empty: all pass; letter case does not matter). */
@@ -47,6 +54,8 @@ export function listGroups(
     listed.push({ groupId, protocolType: protocolType ?? '', groupState, groupType: GROUP_TYPE })
   }
   for (const group of groups.values()) add(group.groupId, group.protocolType, group.phase)
-  for (const record of records.values()) if (!groups.has(record.groupId)) add(record.groupId, record.protocolType, 'Empty')
+  for (const record of records.values()) {
+    if (!groups.has(record.groupId)) add(record.groupId, record.protocolType, 'Empty')
+  }
   return listed
 }

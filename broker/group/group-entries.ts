@@ -7,7 +7,8 @@
  *   groupDelete      the group is gone, with its offsets
  */
 import {
-  array, bytes, decodeMessage, encodeMessage, field, float64, int32, int64, message, string, struct, uuid, type Infer, type Message
+  array, bytes, decodeMessage, encodeMessage, field, float64, int32, int64, message, string, struct, uuid, type Infer,
+  type Message
 } from '#shared/binary/message.ts'
 import { Reader } from '#shared/binary/reader.ts'
 import { Writer } from '#shared/binary/writer.ts'
@@ -127,7 +128,9 @@ function joined<T>(of: Message<T>, value: T): Uint8Array {
 function decoded<T>(of: Message<T>, body: Uint8Array): T {
   const reader = new Reader(body)
   const version = reader.uint8()
-  if (version > of.versionMax) throw new ZonewiseError('FORMAT_TOO_NEW', 'group entry has an unknown format', { message: of.name, version })
+  if (version > of.versionMax) {
+    throw new ZonewiseError('FORMAT_TOO_NEW', 'group entry has an unknown format', { message: of.name, version })
+  }
   const value = decodeMessage(of, version, reader)
   reader.expectEnd()
   return value

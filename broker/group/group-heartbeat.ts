@@ -3,11 +3,14 @@ import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { maybeCompleteRebalance, removeMember } from './group-rebalance.ts'
 import { memberError, renewSession, type Group, type GroupStep } from './group-state.ts'
 
-export type HeartbeatCommand = { readonly generationId: number; readonly memberId: string; readonly groupInstanceId: string | null }
+export type HeartbeatCommand =
+  { readonly generationId: number; readonly memberId: string; readonly groupInstanceId: string | null }
 export type LeavingMember = { readonly memberId: string; readonly groupInstanceId: string | null }
 
 /** Renews the member's session and says whether it must join again. */
-export function heartbeat(group: Group, { generationId, memberId, groupInstanceId }: HeartbeatCommand, step: GroupStep): number {
+export function heartbeat(
+  group: Group, { generationId, memberId, groupInstanceId }: HeartbeatCommand, step: GroupStep
+): number {
   const errorCode = memberError(group, memberId, groupInstanceId)
   if (errorCode !== KAFKA_ERROR.NONE) return errorCode
   if (generationId !== group.generation) return KAFKA_ERROR.ILLEGAL_GENERATION

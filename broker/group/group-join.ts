@@ -4,7 +4,9 @@
  */
 import type { JoinGroupResponse } from '#shared/wire/api/join-group.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
-import { answerJoin, currentJoin, maybeCompleteRebalance, memberList, prepareRebalance, removeMember } from './group-rebalance.ts'
+import {
+  answerJoin, currentJoin, maybeCompleteRebalance, memberList, prepareRebalance, removeMember
+} from './group-rebalance.ts'
 import {
   answerJoinError, insertMember, memberError, refuseWaiting, renewSession, selectProtocol, setProtocols, settledEntry,
   subscriptionOf, supportsProtocols, wakeAt, type Group, type GroupStep, type Member, type Protocol
@@ -63,7 +65,11 @@ function decideJoin(group: Group, command: JoinCommand, step: GroupStep): void {
 function repeatJoin(group: Group, member: Member, requestId: string, step: GroupStep): boolean {
   if (member.joinRequestId === requestId) return true // it still waits
   const settled = group.phase === 'CompletingRebalance' || group.phase === 'Stable'
-  if (!settled || member.lastJoin?.requestId !== requestId || member.lastJoin.response.generationId !== group.generation) return false
+  if (
+    !settled || member.lastJoin?.requestId !== requestId || member.lastJoin.response.generationId !== group.generation
+  ) {
+    return false
+  }
   answerJoin(group, member, requestId, member.lastJoin.response, step)
   return true
 }
@@ -71,7 +77,9 @@ function repeatJoin(group: Group, member: Member, requestId: string, step: Group
 function hasRoom(group: Group, known: Member | undefined): boolean {
   const { groupSizeMax } = group.limits
   if (group.phase === 'Empty') return true
-  if (group.phase === 'PreparingRebalance') return (known?.joinRequestId ?? null) !== null || group.joiningCount < groupSizeMax
+  if (group.phase === 'PreparingRebalance') {
+    return (known?.joinRequestId ?? null) !== null || group.joiningCount < groupSizeMax
+  }
   return known !== undefined || group.members.size < groupSizeMax
 }
 
@@ -114,16 +122,19 @@ function joinAgain(group: Group, memberId: string, command: JoinCommand, step: G
   const member = group.members.get(memberId)!
   const leads = group.leaderId === memberId
   const unchanged = sameProtocols(member.protocols, command.protocols)
-  if (group.phase === 'CompletingRebalance' && unchanged) answerJoin(group, member, requestId, currentJoin(group, member), step)
-  else if (group.phase === 'Stable' && unchanged && !leads) answerJoin(group, member, requestId, currentJoin(group, member), step)
-  else {
+  if (group.phase === 'CompletingRebalance' && unchanged) {
+    answerJoin(group, member, requestId, currentJoin(group, member), step)
+  } else if (group.phase === 'Stable' && unchanged && !leads) {
+    answerJoin(group, member, requestId, currentJoin(group, member), step)
+  } else {
     updateMember(group, member, command, step)
     waitForGeneration(group, member, requestId, step)
   }
 }
 
 function sameProtocols(a: readonly Protocol[], b: readonly Protocol[]): boolean {
-  return a.length === b.length && a.every(({ name, metadata }, i) => name === b[i]!.name && Buffer.compare(metadata, b[i]!.metadata) === 0)
+  return a.length === b.length && a.every(({ name, metadata }, i) =>
+    name === b[i]!.name && Buffer.compare(metadata, b[i]!.metadata) === 0)
 }
 
 function updateMember(group: Group, member: Member, command: JoinCommand, step: GroupStep): void {

@@ -56,7 +56,9 @@ export function planCommit(
         errorCode = KAFKA_ERROR.INVALID_COMMIT_OFFSET_SIZE
       if (errorCode === KAFKA_ERROR.NONE) {
         if (isNew) offsetCount += 1
-        committed.push({ partition: partitionIndex, offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata })
+        committed.push(
+          { partition: partitionIndex, offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata }
+        )
       }
       return { partitionIndex, errorCode }
     })
@@ -85,15 +87,21 @@ export function fetchOffsets(record: GroupRecord | undefined, asked: AskedGroup)
   const { groupId, topics } = asked
   const fetched = topics === null
     ? Array.from(record?.offsets ?? [], ([topicId, partitions]): FetchedTopic =>
-      ({ name: '', topicId, partitions: Array.from(partitions, ([partition, offset]) => fetchedPartition(partition, offset)) }))
+      ({ name: '', topicId, partitions: Array.from(
+        partitions, ([partition, offset]) => fetchedPartition(partition, offset)
+      ) }))
     : topics.map(({ name, topicId, partitionIndexes }): FetchedTopic => {
       const committed = record?.offsets.get(topicId)
-      return { name, topicId, partitions: partitionIndexes.map((partition) => fetchedPartition(partition, committed?.get(partition))) }
+      return { name, topicId, partitions: partitionIndexes.map(
+        (partition) => fetchedPartition(partition, committed?.get(partition))
+      ) }
     })
   return { groupId, topics: fetched, errorCode: KAFKA_ERROR.NONE }
 }
 
-function fetchedPartition(partitionIndex: number, committed: CommittedOffset | undefined): FetchedTopic['partitions'][number] {
+function fetchedPartition(
+  partitionIndex: number, committed: CommittedOffset | undefined
+): FetchedTopic['partitions'][number] {
   return {
     partitionIndex, committedOffset: committed?.offset ?? -1, committedLeaderEpoch: committed?.leaderEpoch ?? -1,
     metadata: committed?.metadata ?? '', errorCode: KAFKA_ERROR.NONE

@@ -55,7 +55,9 @@ export function maybeCompleteRebalance(group: Group, step: GroupStep): void {
   const due = step.nowMs >= group.rebalanceDueMs
   if (group.initialRemainingMs !== null) {
     if (due && !extendInitialDelay(group, group.initialRemainingMs, step)) completeRebalance(group, step)
-  } else if (due || (group.joiningCount === group.members.size && group.pending.size === 0)) completeRebalance(group, step)
+  } else if (due || (group.joiningCount === group.members.size && group.pending.size === 0)) {
+    completeRebalance(group, step)
+  }
 }
 
 /** Waits once more while members keep coming, up to the rebalance timeout. */
@@ -117,7 +119,9 @@ function giveGeneration(group: Group, step: GroupStep): void {
 }
 
 /** Tells a member the generation; its session starts afresh. */
-export function answerJoin(group: Group, member: Member, requestId: string, response: JoinGroupResponse, step: GroupStep): void {
+export function answerJoin(
+  group: Group, member: Member, requestId: string, response: JoinGroupResponse, step: GroupStep
+): void {
   if (member.joinRequestId !== null) {
     member.joinRequestId = null
     group.joiningCount -= 1
@@ -153,7 +157,9 @@ export function removeMember(group: Group, member: Member, step: GroupStep): voi
 export function expire(group: Group, step: GroupStep): void {
   const { nowMs } = step
   for (const [memberId, deadlineMs] of group.pending) if (deadlineMs <= nowMs) group.pending.delete(memberId)
-  for (const member of group.members.values()) if (!waits(member) && member.deadlineMs <= nowMs) removeMember(group, member, step)
+  for (const member of group.members.values()) {
+    if (!waits(member) && member.deadlineMs <= nowMs) removeMember(group, member, step)
+  }
   if (group.syncDueMs <= nowMs) {
     group.syncDueMs = Infinity
     for (const memberId of [...group.pendingSyncs]) removeMember(group, group.members.get(memberId)!, step)

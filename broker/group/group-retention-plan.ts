@@ -38,7 +38,9 @@ function expiredTopics(record: GroupRecord, active: boolean, rules: RetentionRul
     const gone = rules.isTopicGone(topicId)
     const removed: number[] = []
     for (const [partition, { committedMs }] of partitions)
-      if (gone || (!active && Math.max(sinceMs, committedMs) + rules.retentionMs <= rules.nowMs)) removed.push(partition)
+      if (gone || (!active && Math.max(sinceMs, committedMs) + rules.retentionMs <= rules.nowMs)) {
+        removed.push(partition)
+      }
     if (removed.length > 0) topics.push({ topicId, committed: [], removed })
   }
   return topics

@@ -23,7 +23,8 @@ import { commitError, fetchOffsets, planCommit, refusedCommit, type CommitLimits
 import { expire, nextDueMs } from './group-rebalance.ts'
 import { planRetention } from './group-retention-plan.ts'
 import {
-  groupFromRecord, isForgettable, joinError, newGroup, newStep, type Group, type GroupAnswer, type GroupLimits, type GroupStep
+  groupFromRecord, isForgettable, joinError, newGroup, newStep, type Group, type GroupAnswer, type GroupLimits,
+  type GroupStep
 } from './group-state.ts'
 import { assignmentStored, cancelSync, sync, type SyncCommand } from './group-sync.ts'
 import { GroupWaiters } from './group-waiters.ts'
@@ -81,7 +82,8 @@ export class GroupRunner {
     const group = memberId === '' ? this.#findOrCreate(groupId) : this.#find(groupId)
     if (group === null) return this.#proven(joinError(KAFKA_ERROR.UNKNOWN_MEMBER_ID, memberId))
     const answered = this.#joins.wait(requestId, signal, () => {
-      this.#update(groupId, (kept, step) => cancelJoin(kept, memberId === '' ? drawnMemberId : memberId, requestId, step))
+      this.#update(groupId, (kept, step) =>
+        cancelJoin(kept, memberId === '' ? drawnMemberId : memberId, requestId, step))
     })
     const step = this.#step()
     join(group, command, step)
@@ -92,7 +94,9 @@ export class GroupRunner {
   async sync(groupId: string, command: SyncCommand, signal: AbortSignal): Promise<SyncGroupResponse> {
     const { requestId, memberId } = command
     const group = this.#find(groupId)
-    if (group === null) return this.#proven(syncError(groupId === '' ? KAFKA_ERROR.INVALID_GROUP_ID : KAFKA_ERROR.UNKNOWN_MEMBER_ID))
+    if (group === null) {
+      return this.#proven(syncError(groupId === '' ? KAFKA_ERROR.INVALID_GROUP_ID : KAFKA_ERROR.UNKNOWN_MEMBER_ID))
+    }
     const answered = this.#syncs.wait(requestId, signal, () => {
       this.#update(groupId, (kept, step) => cancelSync(kept, memberId, requestId, step))
     })
@@ -133,7 +137,8 @@ export class GroupRunner {
     const step = this.#step()
     const exists = group !== null || record !== undefined
     const { generationIdOrMemberEpoch: generationId, memberId, groupInstanceId } = request
-    const errorCode = commitError(group, exists, { generationId, memberId, groupInstanceId, version: clientVersion }, step)
+    const errorCode =
+      commitError(group, exists, { generationId, memberId, groupInstanceId, version: clientVersion }, step)
     if (errorCode !== KAFKA_ERROR.NONE) return this.#proven(refusedCommit(request, errorCode))
     if (!exists) this.#refuseIfFull()
     if (group !== null) this.#keep(group, step)
@@ -218,7 +223,9 @@ export class GroupRunner {
     void this.#finish(kept.group, step)
   }
 
-  /** Sees a step through: settles when its entries (or, of answers alone, a proof) are durable, or with the leadership. */
+  /**
+   * Sees a step through: settles when its entries (or, of answers alone, a proof) are durable, or with the leadership.
+   */
   #finish(group: Group, step: GroupStep): Promise<void> {
     this.#keep(group, step)
     const { answers, entries, storing } = step
@@ -242,7 +249,8 @@ export class GroupRunner {
     for (const answer of step.answers) this.#answer(answer)
     this.#parts.metrics?.generations.add(1)
     this.#parts.log.info('group has a new generation', {
-      group: group.groupId, generation, members: group.members.size, protocol: group.protocolName, shard: this.leader.shard
+      group: group.groupId, generation, members: group.members.size, protocol: group.protocolName,
+      shard: this.leader.shard
     })
   }
 
@@ -305,7 +313,8 @@ export class GroupRunner {
   #scheduleRetention(): void {
     const { runtime, settings, log } = this.#parts
     this.#cancelRetention = runtime.timer.after(settings.offsetsRetentionCheckMs, () => {
-      this.#expireOffsets().catch((error: unknown) => { log.debug('offset retention put off', { shard: this.leader.shard, error }) })
+      this.#expireOffsets()
+        .catch((error: unknown) => { log.debug('offset retention put off', { shard: this.leader.shard, error }) })
         .finally(() => { if (!this.leader.ended.aborted) this.#scheduleRetention() })
     })
   }

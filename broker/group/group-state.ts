@@ -81,9 +81,11 @@ export function newStep(nowMs: number): GroupStep {
 
 export function newGroup(groupId: string, limits: GroupLimits): Group {
   return {
-    groupId, limits, phase: 'Empty', generation: 0, generationGiven: 0, protocolType: null, protocolName: null, leaderId: null,
+    groupId, limits, phase: 'Empty', generation: 0, generationGiven: 0, protocolType: null, protocolName: null,
+    leaderId: null,
     members: new Map(), staticIds: new Map(), pending: new Map(), protocolCounts: new Map(), joiningCount: 0,
-    pendingSyncs: new Set(), storing: false, initialRemainingMs: null, newMemberAdded: false, rebalanceDueMs: Infinity, syncDueMs: Infinity
+    pendingSyncs: new Set(), storing: false, initialRemainingMs: null, newMemberAdded: false, rebalanceDueMs: Infinity,
+    syncDueMs: Infinity
   }
 }
 
@@ -94,7 +96,10 @@ export function groupFromRecord(record: GroupRecord, limits: GroupLimits, step: 
   group.generationGiven = record.generationGiven
   group.protocolType = record.protocolType
   for (const saved of record.members) {
-    const { memberId, groupInstanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, subscription, assignment } = saved
+    const {
+      memberId, groupInstanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, subscription, assignment
+    } =
+      saved
     const protocols = [{ name: record.protocolName ?? '', metadata: subscription }]
     const member: Member = {
       memberId, groupInstanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, protocols, assignment,
@@ -152,7 +157,8 @@ function countProtocols(group: Group, protocols: readonly Protocol[], by: 1 | -1
 export function supportsProtocols(group: Group, protocolType: string, protocols: readonly Protocol[]): boolean {
   if (protocols.length === 0 || protocolType === '') return false
   if (group.members.size === 0) return true
-  return group.protocolType === protocolType && protocols.some(({ name }) => group.protocolCounts.get(name) === group.members.size)
+  return group.protocolType === protocolType && protocols.some(({ name }) =>
+    group.protocolCounts.get(name) === group.members.size)
 }
 
 /** The protocol that most members like best, of those that all know. */
@@ -198,12 +204,15 @@ export function waits(member: Member): boolean {
 
 const EMPTY = new Uint8Array(0)
 
-export function answerSync(group: Group, requestId: string, errorCode: number, assignment: Uint8Array, step: GroupStep): void {
+export function answerSync(
+  group: Group, requestId: string, errorCode: number, assignment: Uint8Array, step: GroupStep
+): void {
   const ok = errorCode === KAFKA_ERROR.NONE
   step.answers.push({
     kind: 'sync', requestId,
     response: {
-      throttleTimeMs: 0, errorCode, protocolType: ok ? group.protocolType : null, protocolName: ok ? group.protocolName : null, assignment
+      throttleTimeMs: 0, errorCode, protocolType: ok ? group.protocolType : null,
+      protocolName: ok ? group.protocolName : null, assignment
     }
   })
 }
@@ -214,7 +223,8 @@ export function answerJoinError(requestId: string, errorCode: number, memberId: 
 
 export function joinError(errorCode: number, memberId: string): JoinGroupResponse {
   return {
-    throttleTimeMs: 0, errorCode, generationId: -1, protocolType: null, protocolName: '', leader: '', skipAssignment: false, memberId,
+    throttleTimeMs: 0, errorCode, generationId: -1, protocolType: null, protocolName: '', leader: '',
+    skipAssignment: false, memberId,
     members: []
   }
 }
@@ -222,7 +232,9 @@ export function joinError(errorCode: number, memberId: string): JoinGroupRespons
 /** Answers whatever the member waits for with an error. */
 export function refuseWaiting(group: Group, member: Member, errorCode: number, step: GroupStep): void {
   if (member.joinRequestId !== null) {
-    answerJoinError(member.joinRequestId, errorCode, errorCode === KAFKA_ERROR.UNKNOWN_MEMBER_ID ? '' : member.memberId, step)
+    answerJoinError(
+      member.joinRequestId, errorCode, errorCode === KAFKA_ERROR.UNKNOWN_MEMBER_ID ? '' : member.memberId, step
+    )
     member.joinRequestId = null
     group.joiningCount -= 1
   }
@@ -236,7 +248,8 @@ export function refuseWaiting(group: Group, member: Member, errorCode: number, s
 export function settledEntry(group: Group): Entry {
   const { groupId, generation, protocolType, protocolName, leaderId } = group
   const members = Array.from(group.members.values(), (member): MemberRecord => ({
-    memberId: member.memberId, groupInstanceId: member.groupInstanceId, clientId: member.clientId, clientHost: member.clientHost,
+    memberId: member.memberId, groupInstanceId: member.groupInstanceId, clientId: member.clientId,
+    clientHost: member.clientHost,
     sessionTimeoutMs: member.sessionTimeoutMs, rebalanceTimeoutMs: member.rebalanceTimeoutMs,
     subscription: subscriptionOf(group, member), assignment: member.assignment
   }))

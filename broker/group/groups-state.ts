@@ -37,7 +37,9 @@ export function newGroupsState(): GroupsState {
 }
 
 /** The committed offset of a partition, or null where the group (if it exists) has none. */
-export function committedOffset(state: GroupsState, groupId: string, topicId: string, partition: number): CommittedOffset | null {
+export function committedOffset(
+  state: GroupsState, groupId: string, topicId: string, partition: number
+): CommittedOffset | null {
   return state.groups.get(groupId)?.offsets.get(topicId)?.get(partition) ?? null
 }
 
@@ -49,7 +51,9 @@ export function applyGroupEntry(state: GroupsState, entry: Entry, timeMs: number
   else assert.fail(`entry kind ${entry.kind} is not a group's`)
 }
 
-function applyGeneration(state: GroupsState, { groupId, generation, settled }: GroupGenerationEntry, timeMs: number): void {
+function applyGeneration(
+  state: GroupsState, { groupId, generation, settled }: GroupGenerationEntry, timeMs: number
+): void {
   const group = groupOf(state, groupId, timeMs)
   assert(generation >= group.generation) // else the journal forked
   // After a takeover a static member may change its id in a settled generation older than the one given last.
@@ -111,7 +115,9 @@ export function encodeGroupsState(state: GroupsState): Uint8Array[] {
 /** @throws ZonewiseError FORMAT_TOO_NEW, FRAME_INVALID: another snapshot must be used. */
 export function decodeGroupsState(bytes: Uint8Array): GroupsState {
   const state = newGroupsState()
-  for (const { groupId, generation, generationGiven, settled, emptySinceMs, topics } of decodeGroupsSnapshot(bytes).groups) {
+  for (
+    const { groupId, generation, generationGiven, settled, emptySinceMs, topics } of decodeGroupsSnapshot(bytes).groups
+  ) {
     const group = groupOf(state, groupId, emptySinceMs)
     group.generation = generation
     group.generationGiven = generationGiven

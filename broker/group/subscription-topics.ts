@@ -11,7 +11,8 @@ export function sameSubscription(protocolType: string, a: Uint8Array, b: Uint8Ar
   if (Buffer.compare(a, b) === 0) return true
   if (protocolType !== 'consumer') return false
   const [topicsOfA, topicsOfB] = [topicsOf(a), topicsOf(b)]
-  return topicsOfA !== null && topicsOfB !== null && topicsOfA.size === topicsOfB.size && topicsOfA.isSubsetOf(topicsOfB)
+  return topicsOfA !== null &&
+    topicsOfB !== null && topicsOfA.size === topicsOfB.size && topicsOfA.isSubsetOf(topicsOfB)
 }
 
 function topicsOf(subscription: Uint8Array): Set<string> | null {

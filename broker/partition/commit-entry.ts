@@ -1,18 +1,20 @@
 /**
  * The commit entry: what a shard decided about one chunk. All big-endian (docs/object-format.md):
- *   head       nodeId i32 | nodeEpoch f64 | nonce 8 bytes | lane u8 | chunkSeq f64 | checksum u32 | partitionCount u32   37 bytes
- *   partition  localId u32 (0xffffffff: unknown here) | baseOffset f64 | logStartOffset f64 | batchCount u32             24 bytes
- *   batch      flags u8, then
- *     accepted (1)    position u32 | length u32 | recordCount u32 | maxTimestamp f64                                     21 bytes
- *       idempotent (2)  producerId f64 | producerEpoch i16 | baseSequence i32                                          + 14 bytes
- *     otherwise       errorCode i16 | baseOffset f64 (of the first copy where errorCode is 0, else -1)                   11 bytes
+ *   head (37 bytes)   nodeId i32 | nodeEpoch f64 | nonce 8 bytes | lane u8 | chunkSeq f64 | checksum u32 |
+ *                     partitionCount u32
+ *   partition (24)    localId u32 (0xffffffff: unknown here) | baseOffset f64 | logStartOffset f64 | batchCount u32
+ *   batch             flags u8, then
+ *     1 accepted        position u32 | length u32 | recordCount u32 | maxTimestamp f64                      21 bytes
+ *     2 idempotent too  producerId f64 | producerEpoch i16 | baseSequence i32                             + 14 bytes
+ *     0 otherwise       errorCode i16 | baseOffset f64 (of the first copy where errorCode is 0, else -1)    11 bytes
  * Offsets of accepted batches of a partition follow each other from its baseOffset.
  */
 import assert from 'node:assert/strict'
 import type { Source } from '#shared/object/chunk-ref.ts'
 import { ENTRY_KIND, type Entry } from '../shard/entry.ts'
 
-export const COMMIT_ENTRY = { headBytes: 37, partitionBytes: 24, batchBytesMax: 35, unknownPartition: 0xffff_ffff } as const
+export const COMMIT_ENTRY =
+  { headBytes: 37, partitionBytes: 24, batchBytesMax: 35, unknownPartition: 0xffff_ffff } as const
 const ACCEPTED = 1
 const IDEMPOTENT = 2
 
@@ -20,8 +22,10 @@ export type CommitEntryVisitor = {
   chunk?(source: Source, chunkSeq: number, checksum: number): void
   partition?(localId: number, baseOffset: number, logStartOffset: number, batchCount: number): void
   /** An accepted batch; producerId is -1 for one that is not idempotent. */
-  batch?(localId: number, position: number, length: number, recordCount: number, maxTimestamp: number, baseOffset: number,
-    producerId: number, producerEpoch: number, baseSequence: number): void
+  batch?(
+    localId: number, position: number, length: number, recordCount: number, maxTimestamp: number, baseOffset: number,
+    producerId: number, producerEpoch: number, baseSequence: number
+  ): void
   /** A batch that got no offsets: a duplicate (errorCode 0, its first copy's offset) or a rejection. */
   refused?(localId: number, errorCode: number, baseOffset: number): void
 }
@@ -33,8 +37,11 @@ export class CommitEntryWriter {
   #at: number = COMMIT_ENTRY.headBytes
   #partitionCount = 0
 
-  constructor(source: Source, chunkSeq: number, checksum: number, room: { readonly partitionCount: number; readonly batchCount: number }) {
-    const size = COMMIT_ENTRY.headBytes + room.partitionCount * COMMIT_ENTRY.partitionBytes + room.batchCount * COMMIT_ENTRY.batchBytesMax
+  constructor(source: Source, chunkSeq: number, checksum: number, room: {
+    readonly partitionCount: number; readonly batchCount: number
+  }) {
+    const size = COMMIT_ENTRY.headBytes +
+      room.partitionCount * COMMIT_ENTRY.partitionBytes + room.batchCount * COMMIT_ENTRY.batchBytesMax
     this.#bytes = Buffer.allocUnsafeSlow(size)
     this.#view = new DataView(this.#bytes.buffer)
     const view = this.#view
@@ -94,12 +101,18 @@ export class CommitEntryWriter {
 
 const hex8 = (value: number): string => value.toString(16).padStart(8, '0')
 
-/** Reads an entry by calling the visitor's functions in order. The bytes are under the journal's CRC: a bad one is a bug. */
+/**
+ * Reads an entry by calling the visitor's functions in order. The bytes are under the journal's CRC: a bad one
+ * is a bug.
+ */
 export function readCommitEntry(body: Uint8Array, visit: CommitEntryVisitor): void {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
   if (visit.chunk !== undefined) {
     const nonce = hex8(view.getUint32(12)) + hex8(view.getUint32(16))
-    visit.chunk({ nodeId: view.getInt32(0), nodeEpoch: view.getFloat64(4), nonce, lane: view.getUint8(20) }, view.getFloat64(21), view.getUint32(29))
+    visit.chunk(
+      { nodeId: view.getInt32(0), nodeEpoch: view.getFloat64(4), nonce, lane: view.getUint8(20) }, view.getFloat64(21),
+      view.getUint32(29)
+    )
   }
   const partitionCount = view.getUint32(33)
   let at: number = COMMIT_ENTRY.headBytes
@@ -118,8 +131,11 @@ export function readCommitEntry(body: Uint8Array, visit: CommitEntryVisitor): vo
       }
       const recordCount = view.getUint32(at + 9)
       const idempotent = (flags & IDEMPOTENT) !== 0
-      visit.batch?.(localId, view.getUint32(at + 1), view.getUint32(at + 5), recordCount, view.getFloat64(at + 13), baseOffset,
-        idempotent ? view.getFloat64(at + 21) : -1, idempotent ? view.getInt16(at + 29) : -1, idempotent ? view.getInt32(at + 31) : -1)
+      visit.batch?.(
+        localId, view.getUint32(at + 1), view.getUint32(at + 5), recordCount, view.getFloat64(at + 13), baseOffset,
+        idempotent ? view.getFloat64(at + 21) : -1, idempotent ? view.getInt16(at + 29) : -1,
+        idempotent ? view.getInt32(at + 31) : -1
+      )
       baseOffset += recordCount
       at += idempotent ? 35 : 21
     }

@@ -11,20 +11,26 @@ import { findPartition, type PartitionState, type PartitionsState } from './part
 import { judgeSequence, withBatch, type ProducerState } from './producer-state.ts'
 import { judgeChunk, windowKey, type WindowVerdict } from './source-window.ts'
 
-export type ChunkCommit = { readonly source: Source; readonly chunkSeq: number; readonly checksum: number; readonly rows: Uint8Array }
+export type ChunkCommit =
+  { readonly source: Source; readonly chunkSeq: number; readonly checksum: number; readonly rows: Uint8Array }
 
 export type CommitPlan = { readonly kind: 'new'; readonly entry: Entry } | Exclude<WindowVerdict, { kind: 'new' }>
 
 /**
- * @param producerExpired says whether a producer id was given out longer ago than the producer expiry.
+ * @param mayBeForgotten says whether a producer without state in a topic may have had one that is lost.
  * @throws ZonewiseError FRAME_INVALID: the rows are no rows.
  */
-export function planCommit(state: PartitionsState, chunk: ChunkCommit, nowMs: number, producerExpired: (producerId: number) => boolean): CommitPlan {
+export function planCommit(
+  state: PartitionsState, chunk: ChunkCommit, nowMs: number,
+  mayBeForgotten: (producerId: number, topicId: string) => boolean
+): CommitPlan {
   const { source, chunkSeq, checksum, rows } = chunk
   const verdict = judgeChunk(state.sources.get(windowKey(source)), source, chunkSeq, checksum)
   if (verdict.kind !== 'new') return verdict
   const room = { partitionCount: 0, batchCount: 0 }
-  forEachRow(rows, (_topicId, _partition, batchCount) => { room.partitionCount += 1; room.batchCount += batchCount }, () => {})
+  forEachRow(
+    rows, (_topicId, _partition, batchCount) => { room.partitionCount += 1; room.batchCount += batchCount }, () => {}
+  )
   const writer = new CommitEntryWriter(source, chunkSeq, checksum, room)
   let current: PartitionState | undefined
   let nextOffset = 0
@@ -36,13 +42,17 @@ export function planCommit(state: PartitionsState, chunk: ChunkCommit, nowMs: nu
     const before = current === undefined ? undefined : begun.get(current)
     tried = before?.tried ?? new Map()
     nextOffset = before?.nextOffset ?? current?.nextOffset ?? 0
-    writer.partition(current?.localId ?? COMMIT_ENTRY.unknownPartition, nextOffset, current?.logStartOffset ?? -1, batchCount)
+    writer.partition(
+      current?.localId ?? COMMIT_ENTRY.unknownPartition, nextOffset, current?.logStartOffset ?? -1, batchCount
+    )
   }, (position, length, recordCount, maxTimestamp, producerId, epoch, baseSequence) => {
     if (current === undefined) return writer.refused(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, -1)
     if (producerId !== -1) {
       const batch = { epoch, baseSequence, recordCount, baseOffset: nextOffset }
       const producer = tried.get(producerId) ?? current.producers.get(producerId)
-      const judged = judgeSequence(producer, batch, producer === undefined && baseSequence > 0 && producerExpired(producerId))
+      const judged = judgeSequence(
+        producer, batch, producer === undefined && baseSequence > 0 && mayBeForgotten(producerId, current.topicId)
+      )
       if (judged.kind === 'duplicate') return writer.refused(0, judged.baseOffset)
       if (judged.kind === 'reject') return writer.refused(judged.errorCode, -1)
       tried.set(producerId, withBatch(producer, batch, nowMs))

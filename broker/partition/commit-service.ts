@@ -61,7 +61,7 @@ export class CommitService {
         continue
       }
       const nowMs = leadership.nowMs()
-      const plan = planCommit(leadership.state.partitions, { source, chunkSeq, checksum, rows }, nowMs, (id) => this.#expired(id, nowMs))
+      const plan = planCommit(leadership.state.partitions, { source, chunkSeq, checksum, rows }, nowMs, (id, topicId) => this.#mayBeForgotten(id, topicId, nowMs))
       if (plan.kind === 'refused') {
         log.error('chunk refused', { shard, chunkSeq, nodeId: source.nodeId, nodeEpoch: source.nodeEpoch, reason: plan.reason })
         chunks.push({ chunkSeq, status: CHUNK_STATUS.refused, answers: NONE })
@@ -78,8 +78,12 @@ export class CommitService {
     return { chunks, durable: durable ?? leadership.settled() }
   }
 
-  #expired(producerId: number, nowMs: number): boolean {
-    const issuedMs = this.#parts.catalog.producerIdIssuedMs(producerId)
-    return issuedMs !== null && nowMs - issuedMs > PRODUCER_EXPIRY_MS
+  /** Its state expired, or went with a deleted topic of the same name: it goes on with the sequence that it knows. */
+  #mayBeForgotten(producerId: number, topicId: string, nowMs: number): boolean {
+    const { catalog } = this.#parts
+    const issuedMs = catalog.producerIdIssuedMs(producerId)
+    if (issuedMs !== null && nowMs - issuedMs > PRODUCER_EXPIRY_MS) return true
+    const replacedMs = catalog.topicById(topicId)?.replacedMs ?? null
+    return replacedMs !== null && nowMs - replacedMs <= PRODUCER_EXPIRY_MS
   }
 }

@@ -7,7 +7,8 @@ import { Reader } from '#shared/binary/reader.ts'
 import { Writer } from '#shared/binary/writer.ts'
 import { ENTRY_KIND, type Entry } from '../shard/entry.ts'
 
-export type CreatePartitions = { readonly topicId: string; readonly createdMs: number; readonly partitions: readonly number[] }
+export type CreatePartitions =
+  { readonly topicId: string; readonly createdMs: number; readonly partitions: readonly number[] }
 export type DropPartitions = { readonly topicId: string }
 
 export function encodeCreatePartitions({ topicId, createdMs, partitions }: CreatePartitions): Entry {

@@ -68,7 +68,9 @@ function encodePartition(w: Writer, partition: PartitionState): void {
 export function decodePartitionsState(bytes: Uint8Array): PartitionsState {
   const r = new Reader(bytes)
   const version = r.uint8()
-  if (version !== FORMAT) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of partitions has an unknown format', { version })
+  if (version !== FORMAT) {
+    throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot of partitions has an unknown format', { version })
+  }
   const state = newPartitionsState()
   const localCount = r.uint32()
   for (let localId = 0; localId < localCount; localId++) {

@@ -53,7 +53,8 @@ function applyCreate(state: PartitionsState, body: Uint8Array): void {
     const key = partitionKey(topicId, partition)
     if (state.byKey.has(key)) continue // a repeated step
     const created: PartitionState = {
-      localId: state.byLocalId.length, topicId, partition, nextOffset: 0, logStartOffset: 0, producers: new Map(), producersSweptMs: 0
+      localId: state.byLocalId.length, topicId, partition, nextOffset: 0, logStartOffset: 0, producers: new Map(),
+      producersSweptMs: 0
     }
     state.byKey.set(key, created)
     state.byLocalId.push(created)
@@ -82,13 +83,17 @@ function applyCommit(state: PartitionsState, body: Uint8Array, timeMs: number): 
       // The journal holds decisions made on exactly this state: anything else means a fork.
       if (current !== undefined) assert.equal(baseOffset, current.nextOffset)
       else assert.equal(localId, COMMIT_ENTRY.unknownPartition)
-      if (current !== undefined && timeMs - current.producersSweptMs > PRODUCER_EXPIRY_MS / 24) sweepProducers(current, timeMs)
+      if (current !== undefined && timeMs - current.producersSweptMs > PRODUCER_EXPIRY_MS / 24) {
+        sweepProducers(current, timeMs)
+      }
     },
     batch(_localId, _position, _length, recordCount, _maxTimestamp, baseOffset, producerId, epoch, baseSequence) {
       assert(current !== undefined)
       current.nextOffset = baseOffset + recordCount
       if (producerId !== -1)
-        current.producers.set(producerId, withBatch(current.producers.get(producerId), { epoch, baseSequence, recordCount, baseOffset }, timeMs))
+        current.producers.set(producerId, withBatch(
+          current.producers.get(producerId), { epoch, baseSequence, recordCount, baseOffset }, timeMs
+        ))
       answers.add(0, baseOffset, -1, logStart)
     },
     refused(_localId, errorCode, baseOffset) { answers.add(errorCode, baseOffset, -1, errorCode === 0 ? logStart : -1) }

@@ -8,7 +8,8 @@ export const PRODUCER_BATCHES = 5
 /** A producer silent for so long (entry time) is forgotten; fixed, because every copy of a shard must agree. */
 export const PRODUCER_EXPIRY_MS = 86_400_000
 
-export type ProducerBatch = { readonly baseSequence: number; readonly lastSequence: number; readonly baseOffset: number }
+export type ProducerBatch =
+  { readonly baseSequence: number; readonly lastSequence: number; readonly baseOffset: number }
 export type ProducerState = {
   readonly epoch: number
   readonly lastMs: number // entry time of the newest batch
@@ -27,15 +28,17 @@ export function addSequence(sequence: number, count: number): number {
   return (sequence + count) % 2 ** 31
 }
 
-/** `expired`: the producer id was given out longer ago than the expiry, so a lost state is no proof of a gap. */
+/**
+ * `mayBeForgotten`: the producer may have had a state that is lost, so a first sequence above 0 is no proof of a gap.
+ */
 export function judgeSequence(
   producer: ProducerState | undefined,
   batch: { readonly epoch: number; readonly baseSequence: number; readonly recordCount: number },
-  expired: boolean
+  mayBeForgotten: boolean
 ): SequenceVerdict {
   const { epoch, baseSequence, recordCount } = batch
   const outOfOrder: SequenceVerdict = { kind: 'reject', errorCode: KAFKA_ERROR.OUT_OF_ORDER_SEQUENCE_NUMBER }
-  if (producer === undefined) return baseSequence === 0 || expired ? ACCEPT : outOfOrder
+  if (producer === undefined) return baseSequence === 0 || mayBeForgotten ? ACCEPT : outOfOrder
   if (epoch < producer.epoch) return { kind: 'reject', errorCode: KAFKA_ERROR.INVALID_PRODUCER_EPOCH }
   if (epoch > producer.epoch) return baseSequence === 0 ? ACCEPT : outOfOrder
   const lastSequence = addSequence(baseSequence, recordCount - 1)
@@ -49,10 +52,13 @@ export function judgeSequence(
 /** The producer's state after an accepted batch. */
 export function withBatch(
   producer: ProducerState | undefined,
-  batch: { readonly epoch: number; readonly baseSequence: number; readonly recordCount: number; readonly baseOffset: number },
+  batch: {
+    readonly epoch: number; readonly baseSequence: number; readonly recordCount: number; readonly baseOffset: number
+  },
   timeMs: number
 ): ProducerState {
   const { epoch, baseSequence, recordCount, baseOffset } = batch
   const kept = producer === undefined || producer.epoch !== epoch ? [] : producer.batches.slice(1 - PRODUCER_BATCHES)
-  return { epoch, lastMs: timeMs, batches: [...kept, { baseSequence, lastSequence: addSequence(baseSequence, recordCount - 1), baseOffset }] }
+  const newest = { baseSequence, lastSequence: addSequence(baseSequence, recordCount - 1), baseOffset }
+  return { epoch, lastMs: timeMs, batches: [...kept, newest] }
 }

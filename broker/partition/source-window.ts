@@ -14,27 +14,36 @@ export type SourceWindow = { readonly source: Source; newestSeq: number; recent:
 export type WindowVerdict =
   | { readonly kind: 'new' }
   | { readonly kind: 'known'; readonly answers: Uint8Array }
-  | { readonly kind: 'refused'; readonly reason: 'older life of the node' | 'another nonce in one life' | 'another checksum' | 'below the window' }
+  | {
+    readonly kind: 'refused';
+    readonly reason: 'older life of the node' | 'another nonce in one life' | 'another checksum' | 'below the window'
+  }
 
 export function windowKey(source: Source): string {
   return `${source.nodeId}/${source.lane}`
 }
 
-export function judgeChunk(window: SourceWindow | undefined, source: Source, chunkSeq: number, checksum: number): WindowVerdict {
+export function judgeChunk(
+  window: SourceWindow | undefined, source: Source, chunkSeq: number, checksum: number
+): WindowVerdict {
   if (window === undefined || source.nodeEpoch > window.source.nodeEpoch) return { kind: 'new' }
   if (source.nodeEpoch < window.source.nodeEpoch) return { kind: 'refused', reason: 'older life of the node' }
   if (source.nonce !== window.source.nonce) return { kind: 'refused', reason: 'another nonce in one life' }
   if (chunkSeq > window.newestSeq) return { kind: 'new' }
   const known = window.recent.find((chunk) => chunk.chunkSeq === chunkSeq)
   if (known === undefined) return { kind: 'refused', reason: 'below the window' }
-  return known.checksum === checksum ? { kind: 'known', answers: known.answers } : { kind: 'refused', reason: 'another checksum' }
+  return known.checksum === checksum
+    ? { kind: 'known', answers: known.answers }
+    : { kind: 'refused', reason: 'another checksum' }
 }
 
 /** Remembers a decided chunk, in place; `judgeChunk` said 'new'. */
 export function rememberChunk(windows: Map<string, SourceWindow>, source: Source, chunk: RememberedChunk): void {
   const key = windowKey(source)
   let window = windows.get(key)
-  if (window === undefined || window.source.nodeEpoch < source.nodeEpoch) windows.set(key, (window = { source, newestSeq: 0, recent: [] }))
+  if (window === undefined || window.source.nodeEpoch < source.nodeEpoch) {
+    windows.set(key, (window = { source, newestSeq: 0, recent: [] }))
+  }
   window.newestSeq = chunk.chunkSeq
   if (window.recent.length === COMMIT_WINDOW) window.recent.shift()
   window.recent.push(chunk)

@@ -1,6 +1,13 @@
-/** ListOffsets on a view (PROTOCOL 36): by position at once, by time exact to the batch, by the headers of one run. */
+/**
+ * ListOffsets on a view (PROTOCOL 36): by position at once, by time through the headers of one run and the records of
+ * one batch.
+ */
 import { release } from '#shared/binary/memory-pool.ts'
-import { batchLengthAt, maxTimestampAt, recordSpanAt } from '#shared/records/batch-header.ts'
+import {
+  baseTimestampAt, batchLengthAt, hasAppendTimeAt, maxTimestampAt, recordCountAt, recordSpanAt
+} from '#shared/records/batch-header.ts'
+import { walkRecords } from '#shared/records/record-walk.ts'
+import { unpackRecords } from '#shared/records/unpack.ts'
 import { chunkKey } from '#shared/object/chunk-ref.ts'
 import type { OffsetsRequest, OffsetsResponse } from '#shared/rpc/read.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
@@ -16,6 +23,7 @@ const LATEST = -1
 const EARLIEST = -2
 const MAX_TIMESTAMP = -3
 const EARLIEST_LOCAL = -4
+const UNPACKED_BYTES_MAX = 64 * 2 ** 20 // of a batch; one that holds more is answered by its first offset
 const NONE: Answer = { errorCode: 0, offset: -1, timestamp: -1 }
 
 /** Answers from the view as it is; the caller took the barrier. @throws ZonewiseError of the store */
@@ -34,19 +42,37 @@ export async function lookUpOffset(view: ShardView, cache: BlockCache, asked: As
   return at === columns.entryCount ? NONE : findInRun(cache, runAt(view.index, columns, at), target)
 }
 
-/** The newest record of a batch is its last one for all that write in order; its first offset is never too late. */
 async function findInRun(cache: BlockCache, run: IndexRun, target: number): Promise<Answer> {
   const range = { start: run.position, end: run.position + run.length }
   const bytes = await cache.read(chunkKey(run.chunk), [range], run.chunksBehind)[0]!
   try {
     let offset = run.baseOffset
-    for (let position = 0; position < bytes.byteLength; position += batchLengthAt(bytes, position)) {
-      const timestamp = maxTimestampAt(bytes, position)
-      if (timestamp >= target) return { errorCode: 0, offset, timestamp }
+    for (let position = 0; position < bytes.byteLength;) {
+      const length = batchLengthAt(bytes, position)
+      if (length < 0) break // a fetch of it says what is wrong
+      if (maxTimestampAt(bytes, position) >= target)
+        return await findInBatch(bytes.subarray(position, position + length), offset, target)
       offset += recordSpanAt(bytes, position)
+      position += length
     }
     return NONE
   } finally {
     release(bytes)
   }
+}
+
+/** The first record not older than `target`. Where records cannot be read, the batch's first offset: never too late. */
+async function findInBatch(batch: Uint8Array, baseOffset: number, target: number): Promise<Answer> {
+  let found: Answer = { errorCode: 0, offset: baseOffset, timestamp: maxTimestampAt(batch, 0) }
+  if (hasAppendTimeAt(batch, 0)) return found
+  const records = await unpackRecords(batch, UNPACKED_BYTES_MAX)
+  if (records === null) return found
+  const baseTimestamp = baseTimestampAt(batch, 0)
+  walkRecords(records, recordCountAt(batch, 0), (timestampDelta, offsetDelta) => {
+    const timestamp = baseTimestamp + timestampDelta
+    if (timestamp < target) return true
+    found = { errorCode: 0, offset: baseOffset + offsetDelta, timestamp }
+    return false
+  })
+  return found
 }

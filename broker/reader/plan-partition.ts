@@ -2,7 +2,9 @@
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { PlanRequest, PlanResponse } from '#shared/rpc/read.ts'
 import { findPartition } from '../partition/partitions-state.ts'
-import { findEntry, runAt, runsFrom, type IndexRun, type PartitionIndex, type ShardIndex } from '../shard/shard-index.ts'
+import {
+  findEntry, runAt, runsFrom, type IndexRun, type PartitionIndex, type ShardIndex
+} from '../shard/shard-index.ts'
 import type { ShardState } from '../shard/shard-state.ts'
 
 type Asked = PlanRequest['partitions'][number]
@@ -27,7 +29,9 @@ export function planPartition(state: ShardState, index: ShardIndex, asked: Asked
   const partition = findPartition(state.partitions, asked.topicId, asked.partition)
   if (partition === undefined) return refused(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, { doubtful: true, localId: -1 })
   const { localId, nextOffset: highWatermark, logStartOffset } = partition
-  if (asked.currentLeaderEpoch > LEADER_EPOCH) return refused(KAFKA_ERROR.UNKNOWN_LEADER_EPOCH, { doubtful: false, localId })
+  if (asked.currentLeaderEpoch > LEADER_EPOCH) {
+    return refused(KAFKA_ERROR.UNKNOWN_LEADER_EPOCH, { doubtful: false, localId })
+  }
   const facts = { highWatermark, lastStableOffset: highWatermark, logStartOffset }
   if (asked.fetchOffset > highWatermark || asked.fetchOffset < logStartOffset) {
     const planned = { ...facts, errorCode: KAFKA_ERROR.OFFSET_OUT_OF_RANGE, runs: [], isCut: false }
@@ -48,7 +52,8 @@ export function planPartition(state: ShardState, index: ShardIndex, asked: Asked
 }
 
 function findRuns(
-  index: ShardIndex, columns: PartitionIndex, { fetchOffset, maxBytes }: Asked, { runsMax, chunksAtTail, aheadBytes }: PlanLimits
+  index: ShardIndex, columns: PartitionIndex, { fetchOffset, maxBytes }: Asked,
+  { runsMax, chunksAtTail, aheadBytes }: PlanLimits
 ): IndexRun[] {
   const first = runAt(index, columns, findEntry(columns, fetchOffset))
   const bytesMax = bytesBefore(first, fetchOffset) + maxBytes + (first.chunksBehind > chunksAtTail ? aheadBytes : 0)

@@ -37,10 +37,13 @@ export function encodeGroup(timeMs: number, entries: readonly Entry[]): Uint8Arr
 /** Calls `onEntry` for each entry of a body, by reference. @throws ZonewiseError JOURNAL_CORRUPT, FORMAT_TOO_NEW */
 export function decodeGroup(body: Uint8Array, onEntry: (entry: Entry, timeMs: number) => void): void {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
-  const corrupt = (at: number): ZonewiseError => new ZonewiseError('JOURNAL_CORRUPT', 'journal group is cut short', { at, bytes: body.byteLength })
+  const corrupt = (at: number): ZonewiseError =>
+    new ZonewiseError('JOURNAL_CORRUPT', 'journal group is cut short', { at, bytes: body.byteLength })
   if (body.byteLength < GROUP_FORMAT.headerBytes) throw corrupt(0)
   const version = view.getUint8(0)
-  if (version !== GROUP_FORMAT.version) throw new ZonewiseError('FORMAT_TOO_NEW', 'journal group has an unknown format', { version })
+  if (version !== GROUP_FORMAT.version) {
+    throw new ZonewiseError('FORMAT_TOO_NEW', 'journal group has an unknown format', { version })
+  }
   const timeMs = view.getFloat64(1)
   const count = view.getUint32(9)
   let at: number = GROUP_FORMAT.headerBytes

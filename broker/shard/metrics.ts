@@ -2,7 +2,8 @@
 import { CATALOG_SHARD } from '#shared/cluster/membership.ts'
 import type { Position } from '#shared/journal/journal.ts'
 import {
-  BYTES_BUCKETS, COUNT_BUCKETS, type Counter, type Histogram, type Metrics, type MetricRow, type MetricsTable, SECONDS_BUCKETS
+  BYTES_BUCKETS, COUNT_BUCKETS, type Counter, type Histogram, type Metrics, type MetricRow, type MetricsTable,
+  SECONDS_BUCKETS
 } from '#shared/metrics/metrics.ts'
 
 const SHARD_LABELS = ['zone', 'shard'] as const

@@ -1,5 +1,6 @@
 /** `zonewise start`: three zones in this process until it is told to stop. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { deprecatedUses, refuseUnknown, type SettingSources, unknownEnv } from '#shared/config/settings.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
@@ -13,7 +14,6 @@ import { serveHttp } from '../http/http-server.ts'
 import { exposeLedger, exposeProcess } from '../metrics.ts'
 import { startEmbedded } from '../node/embedded.ts'
 import type { Running } from '../node/types.ts'
-import { keepBuffersFew } from '../platform/buffer-collector.ts'
 import { newNodeNetwork } from '../platform/node-network.ts'
 import { nodeRuntime } from '../platform/node-runtime.ts'
 import { requireOpenFiles } from '../platform/open-files.ts'
@@ -56,12 +56,13 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   const startedMs = nodeRuntime.clock.monotonicMs()
   const http = await serveHttp({ ...httpAddress, runtime: nodeRuntime })
   const metrics = new Metrics()
+  const memory = new MemoryPool()
   let running: Running
   try {
     running = await startEmbedded({
       data: settings.data, store: settings.store === '' ? undefined : settings.store,
       journal: settings.journal === '' ? undefined : settings.journal, listeners, shards: settings.shards,
-      ...parts, env: terminal.env, runtime: nodeRuntime, network: newNodeNetwork(), log, metrics,
+      ...parts, memory, env: terminal.env, runtime: nodeRuntime, network: newNodeNetwork(), log, metrics,
       onFatal: endOnFatal(terminal, log)
     })
   } catch (error) {
@@ -71,7 +72,6 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   exposeLedger(metrics, () => running.ledger())
   exposeProcess(metrics)
   http.attach(running)
-  const stopCollecting = keepBuffersFew(nodeRuntime.timer, nodeRuntime.clock)
   let code: number
   try {
     if (await untilReady(running, log, stopping.signal)) {
@@ -85,7 +85,6 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
     }
   } finally {
     code = await stop(running, settings, log)
-    stopCollecting()
     await http.close() // until here it keeps the process alive: timers of the runtime do not
     log.flush()
   }

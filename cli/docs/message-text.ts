@@ -8,7 +8,8 @@ const SIZES: Readonly<Record<string, string>> = {
 
 /** One line a field in the newest version; what an array or a struct holds stands below it, further in. */
 export function messageText({ name, versionMax, flexibleSince, fields }: Message<unknown>): string {
-  const lengths = flexibleSince !== null && flexibleSince <= versionMax ? 'compact lengths, tagged fields' : 'plain lengths'
+  const lengths =
+    flexibleSince !== null && flexibleSince <= versionMax ? 'compact lengths, tagged fields' : 'plain lengths'
   return [`${name} (${lengths})`, ...fieldLines(fields, '  ')].join('\n')
 }
 
@@ -23,7 +24,9 @@ function fieldLines(fields: Fields, indent: string): string[] {
 }
 
 function typeText({ type: { kind, element } }: Field<unknown>): string {
-  if (kind === 'array') return `array of ${element === null || element.kind === 'struct' ? 'structs' : sizeOf(element.kind)}`
+  if (kind === 'array') {
+    return `array of ${element === null || element.kind === 'struct' ? 'structs' : sizeOf(element.kind)}`
+  }
   return sizeOf(kind)
 }
 

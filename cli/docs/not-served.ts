@@ -5,16 +5,21 @@ const MISSING: readonly Missing[] = [
   {
     what: 'Transactions: a producer with a transactional id is refused when it begins',
     apis: [
-      [24, 'AddPartitionsToTxn'], [25, 'AddOffsetsToTxn'], [26, 'EndTxn'], [28, 'TxnOffsetCommit'], [61, 'DescribeProducers'],
+      [24, 'AddPartitionsToTxn'], [25, 'AddOffsetsToTxn'], [26, 'EndTxn'], [28, 'TxnOffsetCommit'],
+      [61, 'DescribeProducers'],
       [65, 'DescribeTransactions'], [66, 'ListTransactions']
     ]
   },
-  { what: 'Passwords and encryption: listeners speak plain text', apis: [[17, 'SaslHandshake'], [36, 'SaslAuthenticate']] },
+  { what: 'Passwords and encryption: listeners speak plain text', apis: [
+    [17, 'SaslHandshake'], [36, 'SaslAuthenticate']
+  ] },
   { what: 'Access control', apis: [[29, 'DescribeAcls'], [30, 'CreateAcls'], [31, 'DeleteAcls']] },
   { what: 'Changing the configuration of a topic', apis: [[33, 'AlterConfigs'], [44, 'IncrementalAlterConfigs']] },
   { what: 'Deleting records before an offset', apis: [[21, 'DeleteRecords']] },
   { what: 'Deleting committed offsets of a group', apis: [[47, 'OffsetDelete']] },
-  { what: 'Groups of the new kinds (KIP-848, share groups)', apis: [[68, 'ConsumerGroupHeartbeat'], [76, 'ShareGroupHeartbeat']] },
+  { what: 'Groups of the new kinds (KIP-848, share groups)', apis: [
+    [68, 'ConsumerGroupHeartbeat'], [76, 'ShareGroupHeartbeat']
+  ] },
   { what: 'Quotas', apis: [[48, 'DescribeClientQuotas'], [49, 'AlterClientQuotas']] },
   { what: 'Client metrics and telemetry', apis: [[71, 'GetTelemetrySubscriptions'], [72, 'PushTelemetry']] },
   {

@@ -37,10 +37,10 @@ function configPage(): string {
   })
   const topics = Object.entries(TOPIC_CONFIGS)
     .map(([name, row]) => [`\`${name}\``, row.type, defaultText(row.default, null), row.range, row.doc])
-  return page('Settings', `Settings of \`zonewise start\`. A flag comes before an environment variable, that before the JSON
-file of \`--config\` (where the key of \`--stop-drain-ms\` is \`stopDrainMs\`), that before the default. A flag or key
-that does not exist, or a value out of its range, stops the start with a sentence. Bytes may be written \`8MiB\`, times
-\`250ms\`, \`5s\`, \`2m\`, \`1h\`; a number alone is bytes or milliseconds.
+  return page('Settings', `Settings of \`zonewise start\`. A flag comes before an environment variable, that before the
+JSON file of \`--config\` (where the key of \`--stop-drain-ms\` is \`stopDrainMs\`), that before the default. A flag or
+key that does not exist, or a value out of its range, stops the start with a sentence. Bytes may be written \`8MiB\`,
+times \`250ms\`, \`5s\`, \`2m\`, \`1h\`; a number alone is bytes or milliseconds.
 
 Two flags are no settings:
 
@@ -64,8 +64,8 @@ function defaultText(value: unknown, unit: string | null): string {
 function errorsPage(): string {
   const rows = Object.entries(ERROR_CODES)
     .map(([code, row]) => [`\`${code}\``, row.retriable ? 'yes' : 'no', row.todo, String(row.kafkaCode)])
-  return page('Errors', `What can go wrong in operation, as it stands in log lines and on the command line, and what to do
-about it. *Retriable* means that the same call may succeed later; a Kafka client is told the code of the last column.
+  return page('Errors', `What can go wrong in operation, as it stands in log lines and on the command line, and what to
+do about it. *Retriable* means that the same call may succeed later; a Kafka client is told the code of the last column.
 
 ${markdownTable(['code', 'retriable', 'what to do', 'Kafka error code'], rows)}`)
 }
@@ -77,7 +77,8 @@ function metricsPage(): string {
       .map(({ name, type, unit, labels, help }) => [`\`${name}\``, type, unit, labels.join(', '), help])
     return `## ${part}\n\n${markdownTable(head, rows)}`
   })
-  const causes = Object.entries(CAUSES).map(([cause, { payload, doc }]) => [`\`${cause}\``, payload ? 'yes' : 'no', doc])
+  const causes = Object.entries(CAUSES).map(([cause, { payload, doc }]) =>
+    [`\`${cause}\``, payload ? 'yes' : 'no', doc])
   return page('Metrics', `\`GET /metrics\` answers Prometheus text; \`GET /api/ledger\` the ledger as JSON.
 
 ${sections.join('\n\n')}
@@ -98,8 +99,8 @@ function protocolPage(): string {
     const note = advertisedMin < versionMin ? refused : ''
     return [String(api.apiKey), api.name, `${versionMin}-${versionMax}`, flexible, note]
   })
-  return page('Kafka protocol', `The requests of the Kafka protocol that a gateway serves. Others are not advertised, and
-clients do without them, or say that the server is too old for what they were asked.
+  return page('Kafka protocol', `The requests of the Kafka protocol that a gateway serves. Others are not advertised,
+and clients do without them, or say that the server is too old for what they were asked.
 
 ${markdownTable(['key', 'request', 'versions', 'flexible', 'note'], rows)}
 

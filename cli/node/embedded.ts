@@ -2,7 +2,6 @@
  * Three zones in one process: a node per listener, sharing one store, one journal and one event loop. What passes
  * between nodes is encoded and counted as between machines.
  */
-import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { agreeOnClusterId } from '#shared/cluster/cluster-id.ts'
 import { CATALOG_SHARD, type ListenerInfo, type NodeInfo } from '#shared/cluster/membership.ts'
 import { nextNodeEpoch } from '#shared/cluster/node-epoch.ts'
@@ -25,9 +24,6 @@ import type { ListenerSpec, Running, StartOptions } from './types.ts'
 
 /** The number of shards is fixed when a cluster is made; it stands beside its id. */
 const SHARDS_KEY = 'meta/shards'
-
-/** Payload memory kept to be used again, not given back to the system. */
-const FREE_MEMORY_BYTES_MAX = 32 * 2 ** 20
 
 /** @throws ZonewiseError: what is wrong with folder, ports, store or journal; nothing is left running or locked. */
 export async function startEmbedded(options: StartOptions): Promise<Running> {
@@ -79,10 +75,9 @@ async function agreeOnShards(store: ObjectStore, wanted: number): Promise<number
 }
 
 async function startNodes(options: StartOptions, cluster: Cluster, folder: DataFolder | null): Promise<Running> {
-  const { listeners, runtime, network, log, metrics, gatewaySettings, brokerSettings } = options
+  const { listeners, memory, runtime, network, log, metrics, gatewaySettings, brokerSettings } = options
   const { clusterId, shardCount, store: { store, measured, close }, journal } = cluster
   const ledger = new Ledger()
-  const memory = new MemoryPool({ freeBytesMax: FREE_MEMORY_BYTES_MAX })
   const hub = new InProcessNetwork({ ledger, timer: runtime.timer })
   const infos = await Promise.all(listeners.map(async ({ zone }, i): Promise<NodeInfo> => ({
     nodeId: i + 1, nodeEpoch: await nextNodeEpoch(store, i + 1), zone, roles: { gateway: true, broker: true }, listeners: []

@@ -2,6 +2,7 @@
 import type { BrokerSettings } from '#broker/config.ts'
 import type { GatewaySettings } from '#gateway/config.ts'
 import type { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import type { MemoryPool } from '#shared/binary/memory-pool.ts'
 import type { LedgerRow } from '#shared/ledger/ledger.ts'
 import type { Log } from '#shared/log/log.ts'
 import type { Metrics } from '#shared/metrics/metrics.ts'
@@ -30,6 +31,7 @@ export type StartOptions = {
   readonly brokerSettings: BrokerSettings
   readonly storeSettings: StoreSettings
   readonly env: Env
+  readonly memory: MemoryPool // of payload, of all nodes
   readonly runtime: Runtime
   readonly network: Network
   readonly log: Log

@@ -54,8 +54,9 @@ class NodeFile implements OpenFile {
         fs.read(this.#fd, buffer, filled, length - filled, position + filled, (error, count) => {
           if (error) return reject(failed('read', this.path, error))
           filled += count
-          if (count === 0 || filled === length) resolve(buffer.byteLength === filled ? buffer : buffer.subarray(0, filled))
-          else next()
+          if (count === 0 || filled === length) {
+            resolve(buffer.byteLength === filled ? buffer : buffer.subarray(0, filled))
+          } else next()
         })
       }
       if (length === 0) resolve(buffer.subarray(0, 0))
@@ -88,7 +89,9 @@ class NodeFile implements OpenFile {
 
   bytes(): Promise<number> {
     return new Promise((resolve, reject) => {
-      fs.fstat(this.#fd, (error, stats) => { if (error) reject(failed('fstat', this.path, error)); else resolve(stats.size) })
+      fs.fstat(
+        this.#fd, (error, stats) => { if (error) reject(failed('fstat', this.path, error)); else resolve(stats.size) }
+      )
     })
   }
 

@@ -7,7 +7,8 @@ import type { ServedApi } from './served-table.ts'
 
 const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/ // Kafka's rule for name and version (PROTOCOL 5)
 const SOFTWARE_SINCE = 3
-const NO_FEATURES = { supportedFeatures: [], finalizedFeaturesEpoch: -1, finalizedFeatures: [], zkMigrationReady: false } as const
+const NO_FEATURES =
+  { supportedFeatures: [], finalizedFeaturesEpoch: -1, finalizedFeatures: [], zkMigrationReady: false } as const
 
 type ApiKeyRow = ApiVersionsResponse['apiKeys'][number]
 
@@ -31,7 +32,8 @@ export function apiVersionsHandler(rows: () => readonly ServedApi[]): Handler<Ap
 export const apiVersionsTooNewHandler: Handler<ApiVersionsRequest, ApiVersionsResponse> = (context) => {
   const { apiKey, versionMin: minVersion, versionMax: maxVersion } = API.apiVersions
   return {
-    errorCode: KAFKA_ERROR.UNSUPPORTED_VERSION, apiKeys: [{ apiKey, minVersion, maxVersion }], throttleTimeMs: throttle(context, 0),
+    errorCode: KAFKA_ERROR.UNSUPPORTED_VERSION, apiKeys: [{ apiKey, minVersion, maxVersion }],
+    throttleTimeMs: throttle(context, 0),
     ...NO_FEATURES
   }
 }

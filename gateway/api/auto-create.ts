@@ -23,7 +23,8 @@ export function createMissingTopic(services: GatewayServices, name: string): Pro
 }
 
 async function create(services: GatewayServices, name: string): Promise<number> {
-  const request = { name, partitionCount: -1, replicationFactor: -1, configs: [], validateOnly: false, timeoutMs: WAIT_MS }
+  const request =
+    { name, partitionCount: -1, replicationFactor: -1, configs: [], validateOnly: false, timeoutMs: WAIT_MS }
   const { response } = await callCatalog(services, createTopicCall, request, WAIT_MS)
   const errorCode = response?.errorCode ?? KAFKA_ERROR.LEADER_NOT_AVAILABLE
   switch (errorCode) {

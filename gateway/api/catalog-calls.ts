@@ -13,7 +13,10 @@ export type CatalogOutcome<Response> =
   | { readonly response: Response; readonly errorCode: 0; readonly errorMessage: null }
   | { readonly response: null; readonly errorCode: number; readonly errorMessage: string }
 
-/** `waitMs` is what the request itself may take at the leader. The call is not tied to the client: it changes things for all. */
+/**
+ * `waitMs` is what the request itself may take at the leader. The call is not tied to the client: it changes
+ * things for all.
+ */
 export async function callCatalog<Request, Response>(
   services: CatalogCaller, call: RpcCall<Request, Response>, request: Request, waitMs: number
 ): Promise<CatalogOutcome<Response>> {

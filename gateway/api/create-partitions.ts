@@ -1,11 +1,12 @@
-/** CreatePartitions (PROTOCOL 59). Placements asked for are counted, not followed: where data lies is not the client's to say. */
+/** CreatePartitions (PROTOCOL 59): each topic is one call to the leader of the catalog. */
 import { createPartitionsCall } from '#shared/rpc/admin.ts'
 import type { CreatePartitionsRequest, CreatePartitionsResponse } from '#shared/wire/api/create-partitions.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { callCatalog } from './catalog-calls.ts'
 import { authorize, throttle, type Handler } from './handler.ts'
-import { checkNamed, mapTogether } from './request-bounds.ts'
-import { awaitCatalog, findTopics } from './topic-lookup.ts'
+import { placementFault } from './placements.ts'
+import { checkNamed, mapTogether, oncePerKey } from './request-bounds.ts'
+import { awaitCatalog, findTopics, NO_SUCH_TOPIC } from './topic-lookup.ts'
 
 type Answer = CreatePartitionsResponse['results'][number]
 
@@ -13,17 +14,25 @@ export const handleCreatePartitions: Handler<CreatePartitionsRequest, CreatePart
   context, _version, request, services
 ) => {
   checkNamed(services, request.topics.length)
-  const { topics, fresh } = await findTopics(services, request.topics.map(({ name }) => ({ name, topicId: null })))
+  const named = oncePerKey(request.topics, ({ name }) => name)
+  const { topics, fresh } = await findTopics(services, named.map(({ item: { name } }) => ({ name, topicId: null })))
   const { timeoutMs, validateOnly } = request
-  const asked = request.topics.map((each, i) => ({ ...each, topic: topics[i]! }))
-  const results = await mapTogether(asked, async ({ name, count, assignments, topic }): Promise<Answer> => {
+  const asked = named.map(({ item, repeated }, i) => ({ ...item, repeated, topic: topics[i]! }))
+  const results = await mapTogether(asked, async ({ name, count, assignments, repeated, topic }): Promise<Answer> => {
     const answer = (errorCode: number, errorMessage: string | null): Answer => ({ name, errorCode, errorMessage })
+    if (repeated) return answer(KAFKA_ERROR.INVALID_REQUEST, 'Duplicate topic name.')
     if (topic === null && !fresh) return answer(KAFKA_ERROR.REQUEST_TIMED_OUT, 'The catalog does not answer.')
-    if (topic === null) return answer(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, null)
-    if (!authorize(context, 'alter', { type: 'topic', name })) return answer(KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED, null)
+    if (topic === null) return answer(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, NO_SUCH_TOPIC)
+    if (!authorize(context, 'alter', { type: 'topic', name })) {
+      return answer(KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED, null)
+    }
     const added = count - topic.partitionCount
-    if (assignments !== null && added > 0 && assignments.length !== added) {
-      return answer(KAFKA_ERROR.INVALID_REPLICA_ASSIGNMENT, `${assignments.length} assignments were given for ${added} new partitions.`)
+    if (assignments !== null && added > 0) {
+      const fault = assignments.length === added
+        ? placementFault(services, assignments.map(({ brokerIds }) => brokerIds))
+        : `Attempted to add ${added} additional partition(s), but only ${assignments.length} assignment(s) ` +
+          'were specified.'
+      if (fault !== null) return answer(KAFKA_ERROR.INVALID_REPLICA_ASSIGNMENT, fault)
     }
     const wanted = { topicId: topic.topicId, partitionCount: count, validateOnly, timeoutMs }
     const outcome = await callCatalog(services, createPartitionsCall, wanted, timeoutMs)

@@ -1,4 +1,7 @@
-/** CreateTopics: each topic is one call to the leader of the catalog, which answers when its partitions exist (PROTOCOL 55). */
+/**
+ * CreateTopics: each topic is one call to the leader of the catalog, which answers when its partitions
+ * exist (PROTOCOL 55).
+ */
 import { UUID_ZERO } from '#shared/binary/uuid.ts'
 import { describeTopicConfigs } from '#shared/config/topic-configs.ts'
 import { createTopicCall } from '#shared/rpc/admin.ts'
@@ -6,21 +9,22 @@ import type { CreateTopicsRequest, CreateTopicsResponse } from '#shared/wire/api
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { callCatalog } from './catalog-calls.ts'
 import { authorize, throttle, type GatewayServices, type Handler, type RequestContext } from './handler.ts'
-import { checkNamed, mapTogether } from './request-bounds.ts'
+import { placementFault } from './placements.ts'
+import { checkNamed, mapTogether, oncePerKey } from './request-bounds.ts'
 import { awaitCatalog } from './topic-lookup.ts'
 
 type Asked = CreateTopicsRequest['topics'][number]
 type Answer = CreateTopicsResponse['topics'][number]
 
-export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsResponse> = async (context, _version, request, services) => {
+export const handleCreateTopics: Handler<CreateTopicsRequest, CreateTopicsResponse> =
+  async (context, _version, request, services) => {
   checkNamed(services, request.topics.length)
-  const counts = new Map<string, number>()
-  for (const { name } of request.topics) counts.set(name, (counts.get(name) ?? 0) + 1)
-  const asked = [...new Map(request.topics.map((topic) => [topic.name, topic])).values()] // one answer a name
-  const topics = await mapTogether(asked, (topic) => counts.get(topic.name) === 1
-    ? createOne(context, request, topic, services)
-    : Promise.resolve(refused(topic.name, KAFKA_ERROR.INVALID_REQUEST, 'Duplicate topic name.')))
-  if (!request.validateOnly && topics.some(({ errorCode }) => errorCode === KAFKA_ERROR.NONE)) await awaitCatalog(services)
+  const topics = await mapTogether(oncePerKey(request.topics, ({ name }) => name), ({ item, repeated }) => repeated
+    ? Promise.resolve(refused(item.name, KAFKA_ERROR.INVALID_REQUEST, 'Duplicate topic name.'))
+    : createOne(context, request, item, services))
+  if (!request.validateOnly && topics.some(({ errorCode }) => errorCode === KAFKA_ERROR.NONE)) {
+    await awaitCatalog(services)
+  }
   return { throttleTimeMs: throttle(context, 0), topics }
 }
 
@@ -31,38 +35,54 @@ async function createOne(
   if (!authorize(context, 'create', { type: 'topic', name })) {
     return refused(name, KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED, 'Authorization failed.')
   }
-  const counts = countsOf(asked)
-  if (typeof counts === 'string') return refused(name, KAFKA_ERROR.INVALID_REQUEST, counts)
+  const counts = countsOf(asked, services)
+  if ('errorCode' in counts) return refused(name, counts.errorCode, counts.errorMessage)
   const { validateOnly, timeoutMs } = request
-  const outcome = await callCatalog(services, createTopicCall, { name, ...counts, configs, validateOnly, timeoutMs }, timeoutMs)
+  const outcome =
+    await callCatalog(services, createTopicCall, { name, ...counts, configs, validateOnly, timeoutMs }, timeoutMs)
   if (outcome.response === null) return refused(name, outcome.errorCode, outcome.errorMessage)
   const { errorCode, errorMessage, topicId, partitionCount, replicationFactor } = outcome.response
   if (errorCode !== KAFKA_ERROR.NONE) return refused(name, errorCode, errorMessage)
   return {
-    name, topicId, errorCode, errorMessage: null, topicConfigErrorCode: KAFKA_ERROR.NONE, numPartitions: partitionCount, replicationFactor,
+    name, topicId, errorCode, errorMessage: null, topicConfigErrorCode: KAFKA_ERROR.NONE, numPartitions: partitionCount,
+    replicationFactor,
     configs: configRows(configs)
   }
 }
 
 function configRows(overrides: Asked['configs']): Answer['configs'] {
   const described = describeTopicConfigs(Object.fromEntries(overrides.map(({ name, value }) => [name, value ?? ''])))
-  return described.map(({ name, value, readOnly, source }) => ({ name, value, readOnly, configSource: source, isSensitive: false }))
+  return described.map(
+    ({ name, value, readOnly, source }) => ({ name, value, readOnly, configSource: source, isSensitive: false })
+  )
 }
 
 type Counts = { readonly partitionCount: number; readonly replicationFactor: number }
+type Refusal = { readonly errorCode: number; readonly errorMessage: string }
 
-/** Asked-for placements say how many partitions and replicas; where they lie is not the client's to say. */
-function countsOf({ numPartitions, replicationFactor, assignments }: Asked): Counts | string {
+function countsOf(
+  { numPartitions, replicationFactor, assignments }: Asked, services: GatewayServices
+): Counts | Refusal {
   if (assignments.length === 0) return { partitionCount: numPartitions, replicationFactor }
   if (numPartitions !== -1 || replicationFactor !== -1) {
-    return 'Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be used at the same time.'
+    const given = replicationFactor === -1 ? 'numPartitions' : 'replication factor'
+    return {
+      errorCode: KAFKA_ERROR.INVALID_REQUEST,
+      errorMessage: `A manual partition assignment was specified, but ${given} was not set to -1.`
+    }
   }
-  return { partitionCount: assignments.length, replicationFactor: assignments[0]!.brokerIds.length }
+  const ordered = [...assignments].sort((a, b) => a.partitionIndex - b.partitionIndex)
+  const errorMessage = ordered.some(({ partitionIndex }, i) => partitionIndex !== i)
+    ? 'partitions should be a consecutive 0-based integer sequence'
+    : placementFault(services, ordered.map(({ brokerIds }) => brokerIds))
+  if (errorMessage !== null) return { errorCode: KAFKA_ERROR.INVALID_REPLICA_ASSIGNMENT, errorMessage }
+  return { partitionCount: assignments.length, replicationFactor: ordered[0]!.brokerIds.length }
 }
 
 function refused(name: string, errorCode: number, errorMessage: string | null): Answer {
   return {
-    name, topicId: UUID_ZERO, errorCode, errorMessage, topicConfigErrorCode: KAFKA_ERROR.NONE, numPartitions: -1, replicationFactor: -1,
+    name, topicId: UUID_ZERO, errorCode, errorMessage, topicConfigErrorCode: KAFKA_ERROR.NONE, numPartitions: -1,
+    replicationFactor: -1,
     configs: []
   }
 }

@@ -3,7 +3,9 @@ import { describeBrokerConfigs } from '#shared/config/broker-configs.ts'
 import { describeTopicConfigs, type DescribedConfig } from '#shared/config/topic-configs.ts'
 import type { DescribeConfigsRequest, DescribeConfigsResponse } from '#shared/wire/api/describe-configs.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
-import { authorize, CLUSTER_RESOURCE, throttle, type GatewayServices, type Handler, type RequestContext } from './handler.ts'
+import {
+  authorize, CLUSTER_RESOURCE, throttle, type GatewayServices, type Handler, type RequestContext
+} from './handler.ts'
 import { checkNamed, mapTogether } from './request-bounds.ts'
 import { findTopics, isTopicNameValid } from './topic-lookup.ts'
 
@@ -20,7 +22,9 @@ export const handleDescribeConfigs: Handler<DescribeConfigsRequest, DescribeConf
     const found = await describe(context, asked, services)
     const { resourceType, resourceName } = asked
     if (!Array.isArray(found)) return { ...found, resourceType, resourceName, configs: [] }
-    return { errorCode: KAFKA_ERROR.NONE, errorMessage: null, resourceType, resourceName, configs: rows(found, asked, request) }
+    return {
+      errorCode: KAFKA_ERROR.NONE, errorMessage: null, resourceType, resourceName, configs: rows(found, asked, request)
+    }
   })
   return { throttleTimeMs: throttle(context, 0), results }
 }
@@ -31,20 +35,27 @@ async function describe(
   context: RequestContext, { resourceType, resourceName: name }: Asked, services: GatewayServices
 ): Promise<DescribedConfig[] | Refusal> {
   if (resourceType === RESOURCE.topic) {
-    if (!isTopicNameValid(name)) return { errorCode: KAFKA_ERROR.INVALID_TOPIC_EXCEPTION, errorMessage: 'The topic name is not valid.' }
+    if (!isTopicNameValid(name)) {
+      return { errorCode: KAFKA_ERROR.INVALID_TOPIC_EXCEPTION, errorMessage: 'The topic name is not valid.' }
+    }
     if (!authorize(context, 'describe-configs', { type: 'topic', name })) {
       return { errorCode: KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED, errorMessage: null }
     }
     const { topics: [topic], fresh } = await findTopics(services, [{ name, topicId: null }])
     if (topic !== null && topic !== undefined) return describeTopicConfigs(topic.configs)
-    return { errorCode: fresh ? KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR.REQUEST_TIMED_OUT, errorMessage: null }
+    return {
+      errorCode: fresh ? KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR.REQUEST_TIMED_OUT, errorMessage: null
+    }
   }
   if (resourceType === RESOURCE.broker) {
     if (!authorize(context, 'describe-configs', CLUSTER_RESOURCE)) {
       return { errorCode: KAFKA_ERROR.CLUSTER_AUTHORIZATION_FAILED, errorMessage: null }
     }
-    if (name === '' || name === String(services.nodeId)) return describeBrokerConfigs(name === '' ? {} : ownValues(services))
-    const errorMessage = `Unexpected broker id, expected ${services.nodeId}, but received ${name}`
+    if (name === '') return [] // what was set for all brokers: nothing can be yet
+    if (name === String(services.nodeId)) return describeBrokerConfigs(ownValues(services))
+    const errorMessage = /^-?\d+$/.test(name)
+      ? `Unexpected broker id, expected ${services.nodeId} or empty string, but received ${name}`
+      : `Broker id must be an integer, but it is: ${name}`
     return { errorCode: KAFKA_ERROR.INVALID_REQUEST, errorMessage }
   }
   return { errorCode: KAFKA_ERROR.INVALID_REQUEST, errorMessage: `Unsupported resource type: ${resourceType}` }
@@ -60,9 +71,13 @@ function ownValues({ nodeId, zone, settings }: GatewayServices): Record<string, 
   }
 }
 
-function rows(described: readonly DescribedConfig[], { configurationKeys }: Asked, request: DescribeConfigsRequest): Answer['configs'] {
-  const keys = configurationKeys === null ? null : new Set(configurationKeys)
-  return described.filter(({ name }) => keys === null || keys.has(name)).map(({ name, value, type, source, readOnly, synonyms, doc }) => ({
+function rows(
+  described: readonly DescribedConfig[], { configurationKeys }: Asked, request: DescribeConfigsRequest
+): Answer['configs'] {
+  // none named: all
+  const keys = configurationKeys === null || configurationKeys.length === 0 ? null : new Set(configurationKeys)
+  return described.filter(({ name }) => keys === null || keys.has(name))
+    .map(({ name, value, type, source, readOnly, synonyms, doc }) => ({
     name, value, readOnly, configSource: source, isSensitive: false,
     synonyms: request.includeSynonyms ? synonyms : [],
     configType: type, documentation: request.includeDocumentation ? doc : null

@@ -39,8 +39,10 @@ export const handleFetch: Handler<FetchRequest, FetchResponse> = async (context,
     const allowed = authorize(context, 'read', { type: 'topic', name })
     return partitions.map((asked) => want(services, topics[t] ?? null, asked, allowed, fresh))
   })
-  await new Poll(context, request, services, wanted.flat()).run()
-  const records = await readAll({ context, version, request, services, wanted: wanted.flat() })
+  const limited = { ...request, maxBytes: Math.min(request.maxBytes, services.settings.fetchBytesMax) }
+  await new Poll(context, limited, services, wanted.flat()).run()
+  const maxBytes = await takeRoom(context, limited, services, wanted.flat())
+  const records = await readAll({ context, version, maxBytes, services, wanted: wanted.flat() })
   const aborted = request.isolationLevel === READ_COMMITTED ? [] : null
   return {
     throttleTimeMs: throttle(context, 0), errorCode: 0, sessionId: 0,
@@ -147,34 +149,43 @@ function plannedBytes(wanted: readonly Wanted[]): number {
   return bytes
 }
 
+/** Room for the answer, in bytes: less than was asked for where clients leave much unread. */
+async function takeRoom(
+  context: RequestContext, { maxBytes }: FetchRequest, { answerBytes }: GatewayServices, wanted: readonly Wanted[]
+): Promise<number> {
+  const bytes = plannedBytes(wanted)
+  if (bytes === 0) return maxBytes
+  const room = await answerBytes.take(Math.min(bytes, maxBytes), context.signal)
+  context.afterwards(() => { answerBytes.add(-room) })
+  return Math.min(maxBytes, room)
+}
+
 type Reading = {
-  readonly context: RequestContext; readonly version: number; readonly request: FetchRequest
+  readonly context: RequestContext; readonly version: number; readonly maxBytes: number
   readonly services: GatewayServices; readonly wanted: readonly Wanted[]
 }
 
 /** Reads what fits the request, in the order of its partitions: the first that has data gets at least one batch. */
-async function readAll({ context, version, request, services, wanted }: Reading): Promise<Map<Wanted, Uint8Array[]>> {
-  const { chosen, ahead } = chooseRuns(wanted, request.maxBytes)
+async function readAll({ context, version, maxBytes, services, wanted }: Reading): Promise<Map<Wanted, Uint8Array[]>> {
+  const { chosen, ahead } = chooseRuns(wanted, maxBytes)
   const reading = services.fetcher.read(chosen.map(({ run }) => run), context.signal)
   if (ahead.length > 0) services.fetcher.readAhead(ahead)
   const buffers = await reading
+  context.afterwards(() => { for (const held of buffers) releaseAll(held ?? []) })
   const records = new Map<Wanted, Uint8Array[]>()
   const stopped = new Set<Wanted>() // order inside a partition: nothing behind a cut or a gap
-  let left = request.maxBytes
+  let left = maxBytes
   for (const [i, { one, run }] of chosen.entries()) {
-    const held = buffers[i] ?? null
+    if (stopped.has(one)) continue
     const slices = records.get(one) ?? []
     records.set(one, slices)
     const used = slices.reduce((sum, { byteLength }) => sum + byteLength, 0)
     const bytesMax = Math.min(left, one.asked.partitionMaxBytes - used)
-    const limits = { bytesMax, atLeastOne: left === request.maxBytes, zstdAllowed: version >= ZSTD_SINCE }
-    const taken = stopped.has(one) ? STOPPED
-      : held === null ? UNREADABLE : takeBatches({ ...run, buffers: held }, one.asked.fetchOffset, limits)
-    slices.push(...taken.slices)
+    const limits = { bytesMax, atLeastOne: left === maxBytes, zstdAllowed: version >= ZSTD_SINCE }
+    const taken = buffers[i] == null ? UNREADABLE : takeBatches({ ...run, buffers: buffers[i] }, one.asked.fetchOffset, limits)
+    for (const slice of taken.slices) slices.push(slice)
     left -= taken.bytes
-    if (taken.bytes > 0) context.keepUntilSent(held ?? [])
-    else releaseAll(held ?? [])
-    if (taken.end === 'all' || taken.end === 'stopped') continue
+    if (taken.end === 'all') continue
     stopped.add(one)
     if (taken.end === 'not of the run') services.log.error('bytes of a chunk are not what the index says', factsOf(run))
     if (taken.end !== 'full' && used + taken.bytes === 0) one.errorCode = ERROR_OF_END[taken.end]
@@ -182,7 +193,6 @@ async function readAll({ context, version, request, services, wanted }: Reading)
   return records
 }
 
-const STOPPED = { slices: [], bytes: 0, end: 'stopped' } as const
 const UNREADABLE = { slices: [], bytes: 0, end: 'unreadable' } as const
 const ERROR_OF_END = {
   unreadable: KAFKA_ERROR.KAFKA_STORAGE_ERROR, 'not of the run': KAFKA_ERROR.KAFKA_STORAGE_ERROR,

@@ -1,4 +1,7 @@
-/** FindCoordinator: a group's coordinator is, for its clients, the gateway of their zone that the ring picks (PROTOCOL 20). */
+/**
+ * FindCoordinator: a group's coordinator is, for its clients, the gateway of their zone that the ring
+ * picks (PROTOCOL 20).
+ */
 import type { FindCoordinatorRequest, FindCoordinatorResponse } from '#shared/wire/api/find-coordinator.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { ZoneView } from '../zone/zone-view.ts'
@@ -12,7 +15,8 @@ const KEY_TYPE_TRANSACTION = 1
 const BATCHED_SINCE = 4
 const NOWHERE = { nodeId: -1, host: '', port: -1 } as const
 
-export const handleFindCoordinator: Handler<FindCoordinatorRequest, FindCoordinatorResponse> = (context, version, request, services) => {
+export const handleFindCoordinator: Handler<FindCoordinatorRequest, FindCoordinatorResponse> =
+  (context, version, request, services) => {
   const keys = version >= BATCHED_SINCE ? request.coordinatorKeys : [request.key]
   checkNamed(services, keys.length)
   const view = new ZoneView(context, services)
@@ -32,7 +36,9 @@ function find(context: RequestContext, view: ZoneView, keyType: number, key: str
     return { key, ...NOWHERE, errorCode, errorMessage: 'transactions are not supported' }
   }
   if (keyType !== KEY_TYPE_GROUP) {
-    return { key, ...NOWHERE, errorCode: KAFKA_ERROR.INVALID_REQUEST, errorMessage: 'there is no such type of coordinator' }
+    return {
+      key, ...NOWHERE, errorCode: KAFKA_ERROR.INVALID_REQUEST, errorMessage: 'there is no such type of coordinator'
+    }
   }
   if (!authorize(context, 'describe', { type: 'group', name: key })) {
     return { key, ...NOWHERE, errorCode: KAFKA_ERROR.GROUP_AUTHORIZATION_FAILED, errorMessage: 'not authorized' }

@@ -1,6 +1,6 @@
 /**
- * Forwards a call about one group to the leader of the group's shard, in the newest version of its API; the answer comes
- * back in it. What the way there does is told in codes that make every client ask again.
+ * Forwards a call about one group to the leader of the group's shard, in the newest version of its API; the answer
+ * comes back in it. What the way there does is told in codes that make every client ask again.
  */
 import { decodeMessage, encodeMessage } from '#shared/binary/message.ts'
 import { Reader } from '#shared/binary/reader.ts'

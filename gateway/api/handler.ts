@@ -16,6 +16,7 @@ import type { Transport } from '#shared/transport/transport.ts'
 import type { GatewaySettings } from '../config.ts'
 import type { Fetcher } from '../fetch/fetcher.ts'
 import type { Ingest } from '../ingest/ingest.ts'
+import type { AnswerBytes } from '../listener/answer-bytes.ts'
 import type { ZoneEvidence } from '../zone/client-zone.ts'
 
 export type RequestContext = {
@@ -35,8 +36,8 @@ export type RequestContext = {
    * must wait before it can fix the order of its effects.
    */
   holdOrder(): () => void
-  /** Takes over one hold of each buffer that the answer names by reference: they are released when it is sent, or dropped. */
-  keepUntilSent(buffers: readonly Uint8Array[]): void
+  /** Calls `fn` once when the connection has taken over the answer, and holds what it names by reference, or dropped it. */
+  afterwards(fn: () => void): void
 }
 
 export type GatewayServices = {
@@ -55,6 +56,7 @@ export type GatewayServices = {
   readonly ingest: Ingest
   readonly fetcher: Fetcher
   readonly producerIds: ProducerIdSource
+  readonly answerBytes: AnswerBytes
 }
 
 export type ProducerIdSource = {

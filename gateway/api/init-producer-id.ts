@@ -9,6 +9,7 @@ export const handleInitProducerId: Handler<InitProducerIdRequest, InitProducerId
   const refuse = (errorCode: number): InitProducerIdResponse =>
     ({ throttleTimeMs: throttle(context, 0), errorCode, producerId: -1, producerEpoch: -1 })
   if (request.transactionalId === '') return refuse(KAFKA_ERROR.INVALID_REQUEST)
+  if ((request.producerId === -1) !== (request.producerEpoch === -1)) return refuse(KAFKA_ERROR.INVALID_REQUEST)
   // There are no transactions yet: with this code every client gives up at once.
   if (request.transactionalId !== null) return refuse(KAFKA_ERROR.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
   if (!authorize(context, 'idempotent-write', CLUSTER_RESOURCE)) return refuse(KAFKA_ERROR.CLUSTER_AUTHORIZATION_FAILED)

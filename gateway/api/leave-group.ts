@@ -8,12 +8,15 @@ import { checkNamed } from './request-bounds.ts'
 
 const MEMBERS_SINCE = 3
 
-export const handleLeaveGroup: Handler<LeaveGroupRequest, LeaveGroupResponse> = async (context, version, request, services) => {
+export const handleLeaveGroup: Handler<LeaveGroupRequest, LeaveGroupResponse> =
+  async (context, version, request, services) => {
   const { groupId } = request
   const answer = (errorCode: number, members: LeaveGroupResponse['members'] = []): LeaveGroupResponse =>
     ({ throttleTimeMs: throttle(context, 0), errorCode, members })
   if (groupId === '') return answer(KAFKA_ERROR.INVALID_GROUP_ID)
-  if (!authorize(context, 'read', { type: 'group', name: groupId })) return answer(KAFKA_ERROR.GROUP_AUTHORIZATION_FAILED)
+  if (!authorize(context, 'read', { type: 'group', name: groupId })) {
+    return answer(KAFKA_ERROR.GROUP_AUTHORIZATION_FAILED)
+  }
   const members = version >= MEMBERS_SINCE
     ? request.members
     : [{ memberId: request.memberId, groupInstanceId: null, reason: null }]
@@ -22,6 +25,8 @@ export const handleLeaveGroup: Handler<LeaveGroupRequest, LeaveGroupResponse> = 
     context, services, API.leaveGroup, groupId, { ...request, members }, { clientVersion: version }
   )
   if (response === null) return answer(errorCode)
-  if (version >= MEMBERS_SINCE || response.errorCode !== KAFKA_ERROR.NONE) return answer(response.errorCode, response.members)
+  if (version >= MEMBERS_SINCE || response.errorCode !== KAFKA_ERROR.NONE) {
+    return answer(response.errorCode, response.members)
+  }
   return answer(response.members[0]?.errorCode ?? KAFKA_ERROR.NONE)
 }

@@ -10,12 +10,14 @@ import { forwardToShard } from './group-forward.ts'
 import { authorize, throttle, type Handler } from './handler.ts'
 import { checkNamed, mapTogether } from './request-bounds.ts'
 
-export const handleListGroups: Handler<ListGroupsRequest, ListGroupsResponse> = async (context, version, request, services) => {
+export const handleListGroups: Handler<ListGroupsRequest, ListGroupsResponse> =
+  async (context, version, request, services) => {
   checkNamed(services, request.statesFilter.length + request.typesFilter.length)
   const { shardCount } = services.membership.current()
   const shards = Array.from({ length: shardCount }, (_, shard) => shard)
   const parts = await mapTogether(shards, async (shard) => {
-    const { errorCode, response } = await forwardToShard(context, services, API.listGroups, shard, request, { clientVersion: version })
+    const { errorCode, response } =
+      await forwardToShard(context, services, API.listGroups, shard, request, { clientVersion: version })
     return response ?? { errorCode, groups: [] }
   })
   const view = new ZoneView(context, services)

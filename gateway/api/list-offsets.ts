@@ -1,4 +1,7 @@
-/** ListOffsets: asked of the zone's readers, after a barrier, so that no answer is older than the question (PROTOCOL 36-37). */
+/**
+ * ListOffsets: asked of the zone's readers, after a barrier, so that no answer is older than the
+ * question (PROTOCOL 36-37).
+ */
 import { shardOfPartition, zoneReaderOf } from '#shared/cluster/placement.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { offsetsCall } from '#shared/rpc/read.ts'
@@ -16,10 +19,12 @@ const DEADLINE_MS = 10_000
 /** Version since which a special timestamp may be asked for; one below it, or unknown, is UNSUPPORTED_VERSION. */
 const SPECIAL_SINCE: Readonly<Record<number, number>> = { [-1]: 1, [-2]: 1, [-3]: 7, [-4]: 8, [-5]: 9, [-6]: 11 }
 
-export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponse> = async (context, version, request, services) => {
+export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponse> =
+  async (context, version, request, services) => {
   checkNamed(services, request.topics.reduce((count, { partitions }) => count + 1 + partitions.length, 0))
   const { topics, fresh } = await findTopics(services, request.topics.map(({ name, partitions }) => ({
-    name, topicId: null, partitionCount: partitions.reduce((count, { partitionIndex }) => Math.max(count, partitionIndex + 1), 0)
+    name, topicId: null, partitionCount: partitions.reduce((count, { partitionIndex }) =>
+      Math.max(count, partitionIndex + 1), 0)
   })))
   const { shardCount } = services.membership.current()
   const missing = fresh ? KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR.LEADER_NOT_AVAILABLE
@@ -28,7 +33,9 @@ export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponse>
   const seen = new Set<string>()
   const twice = new Set<string>()
   for (const { name, partitions } of request.topics)
-    for (const { partitionIndex } of partitions) (seen.has(`${name}/${partitionIndex}`) ? twice : seen).add(`${name}/${partitionIndex}`)
+    for (const { partitionIndex } of partitions) {
+      (seen.has(`${name}/${partitionIndex}`) ? twice : seen).add(`${name}/${partitionIndex}`)
+    }
   for (const [t, { name, partitions }] of request.topics.entries()) {
     const topic = topics[t] ?? null
     const allowed = authorize(context, 'describe', { type: 'topic', name })
@@ -39,7 +46,11 @@ export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponse>
           : topic === null || asked.partitionIndex < 0 || asked.partitionIndex >= topic.readyPartitionCount ? missing
             : since === undefined || version < since ? KAFKA_ERROR.UNSUPPORTED_VERSION : 0
       if (error !== 0 || topic === null) answers.set(asked, failed(asked, error))
-      else wanted.push({ shard: shardOfPartition(topic.topicId, asked.partitionIndex, shardCount), topicId: topic.topicId, asked })
+      else {
+        wanted.push(
+          { shard: shardOfPartition(topic.topicId, asked.partitionIndex, shardCount), topicId: topic.topicId, asked }
+        )
+      }
     }
   }
   await mapTogether([...Map.groupBy(wanted, ({ shard }) => shard)], async ([shard, ofShard]) => {
@@ -49,12 +60,15 @@ export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponse>
       const { response } = await services.transport.call(reader, offsetsCall, {
         shard, isolationLevel: request.isolationLevel,
         partitions: ofShard.map(({ topicId, asked }) => ({
-          topicId, partition: asked.partitionIndex, currentLeaderEpoch: asked.currentLeaderEpoch, timestamp: asked.timestamp
+          topicId, partition: asked.partitionIndex, currentLeaderEpoch: asked.currentLeaderEpoch,
+          timestamp: asked.timestamp
         }))
       }, { deadlineMs: DEADLINE_MS, signal: context.signal })
       ofShard.forEach(({ asked }, i) => {
         const { errorCode, offset, timestamp } = response.partitions[i]!
-        answers.set(asked, errorCode !== 0 ? failed(asked, errorCode) : { partitionIndex: asked.partitionIndex, errorCode, offset, timestamp, leaderEpoch: offset < 0 ? -1 : 0 })
+        answers.set(asked, errorCode !== 0 ? failed(asked, errorCode) : {
+          partitionIndex: asked.partitionIndex, errorCode, offset, timestamp, leaderEpoch: offset < 0 ? -1 : 0
+        })
       })
     } catch (error) {
       if (!(error instanceof ZonewiseError)) throw error
@@ -64,7 +78,9 @@ export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponse>
   })
   return {
     throttleTimeMs: throttle(context, 0),
-    topics: request.topics.map(({ name, partitions }) => ({ name, partitions: partitions.map((asked) => answers.get(asked) ?? failed(asked, missing)) }))
+    topics: request.topics.map(({ name, partitions }) => (
+      { name, partitions: partitions.map((asked) => answers.get(asked) ?? failed(asked, missing)) }
+    ))
   }
 }
 

@@ -7,7 +7,7 @@ import { ZoneView } from '../zone/zone-view.ts'
 import { CLUSTER_OPERATIONS, ifAsked, TOPIC_OPERATIONS } from './authorized-operations.ts'
 import { createMissingTopic } from './auto-create.ts'
 import { authorize, throttle, type GatewayServices, type Handler, type RequestContext } from './handler.ts'
-import { checkNamed, mapTogether } from './request-bounds.ts'
+import { checkNamed, mapTogether, oncePerKey } from './request-bounds.ts'
 import { findTopics, isTopicNameValid, type TopicName } from './topic-lookup.ts'
 
 type Asked = NonNullable<MetadataRequest['topics']>[number]
@@ -19,7 +19,8 @@ const IDS_SINCE = 10
 const BY_ID_SINCE = 12
 const LEADER_EPOCH = 0 // the log never truncates
 
-export const handleMetadata: Handler<MetadataRequest, MetadataResponse> = async (context, version, request, services) => {
+export const handleMetadata: Handler<MetadataRequest, MetadataResponse> =
+  async (context, version, request, services) => {
   const asked = request.topics
   const all = asked === null || (version < NULLS_SINCE && asked.length === 0)
   checkNamed(services, all ? 0 : asked.length)
@@ -52,8 +53,10 @@ type Asking = {
 
 async function askedTopics(asking: Asking, asked: readonly Asked[]): Promise<TopicAnswer[]> {
   const { version, services } = asking
-  const names = asked.map(({ name, topicId }): TopicName => ({ name, topicId: topicId === UUID_ZERO ? null : topicId }))
-  if (version >= IDS_SINCE && version < BY_ID_SINCE && names.some(({ name, topicId }) => name === null || topicId !== null)) {
+  const names = oncePerKey(asked, ({ name, topicId }) => JSON.stringify([name, topicId])) // as Kafka, which keeps sets
+    .map(({ item: { name, topicId } }): TopicName => ({ name, topicId: topicId === UUID_ZERO ? null : topicId }))
+  const isTooEarly = version >= IDS_SINCE && version < BY_ID_SINCE
+  if (isTooEarly && names.some(({ name, topicId }) => name === null || topicId !== null)) {
     return names.map(({ name, topicId }) => refused(KAFKA_ERROR.INVALID_REQUEST, name ?? '', topicId)) // PROTOCOL 14
   }
   const valid = names.filter(({ name, topicId }) => topicId !== null || (name !== null && isTopicNameValid(name)))
@@ -71,7 +74,9 @@ async function answerOne(asking: Asking, { name, topicId }: TopicName, fresh: bo
   }
   if (name === null) return refused(KAFKA_ERROR.INVALID_REQUEST, null, null)
   if (!isTopicNameValid(name)) return refused(KAFKA_ERROR.INVALID_TOPIC_EXCEPTION, name, null)
-  if (!authorize(context, 'describe', { type: 'topic', name })) return refused(KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED, name, null)
+  if (!authorize(context, 'describe', { type: 'topic', name })) {
+    return refused(KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED, name, null)
+  }
   const known = catalog.topicByName(name)
   if (known !== null) return describe(known, view, request)
   if (!fresh) return refused(KAFKA_ERROR.LEADER_NOT_AVAILABLE, name, null)
@@ -85,7 +90,8 @@ async function answerOne(asking: Asking, { name, topicId }: TopicName, fresh: bo
 
 function refused(errorCode: number, name: string | null, topicId: string | null): TopicAnswer {
   return {
-    errorCode, name, topicId: topicId ?? UUID_ZERO, isInternal: false, partitions: [], topicAuthorizedOperations: ifAsked(false, 0)
+    errorCode, name, topicId: topicId ?? UUID_ZERO, isInternal: false, partitions: [],
+    topicAuthorizedOperations: ifAsked(false, 0)
   }
 }
 

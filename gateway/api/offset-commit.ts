@@ -1,4 +1,7 @@
-/** OffsetCommit: topics go to the coordinator by id, so that offsets of a deleted topic are not those of its successor (PROTOCOL 43). */
+/**
+ * OffsetCommit: topics go to the coordinator by id, so that offsets of a deleted topic are not those of its
+ * successor (PROTOCOL 43).
+ */
 import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
 import { API } from '#shared/wire/api-registry.ts'
 import type { OffsetCommitRequest, OffsetCommitResponse } from '#shared/wire/api/offset-commit.ts'
@@ -13,19 +16,26 @@ type TopicAnswer = OffsetCommitResponse['topics'][number]
 
 const IDS_SINCE = 10
 
-export const handleOffsetCommit: Handler<OffsetCommitRequest, OffsetCommitResponse> = async (context, version, request, services) => {
+export const handleOffsetCommit: Handler<OffsetCommitRequest, OffsetCommitResponse> =
+  async (context, version, request, services) => {
   const { groupId, topics: asked } = request
   checkNamed(services, asked.reduce((count, { partitions }) => count + 1 + partitions.length, 0))
   const refuseAll = (errorCode: number): OffsetCommitResponse =>
     ({ throttleTimeMs: throttle(context, 0), topics: asked.map((topic) => answered(topic, () => errorCode)) })
-  if (!authorize(context, 'read', { type: 'group', name: groupId })) return refuseAll(KAFKA_ERROR.GROUP_AUTHORIZATION_FAILED)
+  if (!authorize(context, 'read', { type: 'group', name: groupId })) {
+    return refuseAll(KAFKA_ERROR.GROUP_AUTHORIZATION_FAILED)
+  }
   const byId = version >= IDS_SINCE
-  const names = asked.map(({ name, topicId }): TopicName => (byId ? { name: null, topicId } : { name, topicId: null }))
+  const names = asked.map(({ name, topicId, partitions }): TopicName =>
+    ({ name: byId ? null : name, topicId: byId ? topicId : null, partitionCount: partitionCountOf(partitions) }))
   const { topics, fresh } = await findTopics(services, names)
   const missing = missingCode(byId, fresh)
+  const unknownCode = (t: number): number => topics[t] === null ? missing : KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION
   const forwarded = asked.flatMap((topic, i) => forwardable(topic, topics[i]!))
   if (forwarded.length === 0 && asked.length > 0) {
-    return { throttleTimeMs: throttle(context, 0), topics: asked.map((topic) => answered(topic, () => missing)) }
+    return {
+      throttleTimeMs: throttle(context, 0), topics: asked.map((topic, t) => answered(topic, () => unknownCode(t)))
+    }
   }
   const { errorCode, response } = await forwardToGroup(
     context, services, API.offsetCommit, groupId, { ...request, topics: forwarded }, { clientVersion: version }
@@ -37,8 +47,13 @@ export const handleOffsetCommit: Handler<OffsetCommitRequest, OffsetCommitRespon
   }
   return {
     throttleTimeMs: throttle(context, 0),
-    topics: asked.map((topic, i) => answered(topic, (index) => codes.get(`${topics[i]?.topicId ?? ''}:${index}`) ?? missing))
+    topics: asked.map((topic, t) =>
+      answered(topic, (index) => codes.get(`${topics[t]?.topicId ?? ''}:${index}`) ?? unknownCode(t)))
   }
+}
+
+function partitionCountOf(partitions: TopicAsked['partitions']): number {
+  return partitions.reduce((count, { partitionIndex }) => Math.max(count, partitionIndex + 1), 0)
 }
 
 function missingCode(byId: boolean, fresh: boolean): number {

@@ -18,22 +18,29 @@ const TOP_ERROR_SINCE = 2
 const GROUPS_SINCE = 8
 const IDS_SINCE = 10
 
-export const handleOffsetFetch: Handler<OffsetFetchRequest, OffsetFetchResponse> = async (context, version, request, services) => {
+export const handleOffsetFetch: Handler<OffsetFetchRequest, OffsetFetchResponse> =
+  async (context, version, request, services) => {
   const asked = version >= GROUPS_SINCE ? request.groups : [onlyGroup(request)]
   checkNamed(services, asked.reduce((count, { topics }) => count + 1 +
     (topics ?? []).reduce((inGroup, { partitionIndexes }) => inGroup + 1 + partitionIndexes.length, 0), 0))
-  const groups = await mapTogether(asked, (group) => fetchGroup(context, version, group, request.requireStable, services))
+  const groups = await mapTogether(asked, (group) =>
+    fetchGroup(context, version, group, request.requireStable, services))
   const throttleTimeMs = throttle(context, 0)
   if (version >= GROUPS_SINCE) return { throttleTimeMs, topics: [], errorCode: KAFKA_ERROR.NONE, groups }
   const { topics, errorCode } = groups[0]!
-  if (version >= TOP_ERROR_SINCE || errorCode === KAFKA_ERROR.NONE) return { throttleTimeMs, topics, errorCode, groups: [] }
+  if (version >= TOP_ERROR_SINCE || errorCode === KAFKA_ERROR.NONE) {
+    return { throttleTimeMs, topics, errorCode, groups: [] }
+  }
   // Before version 2 only partitions can carry an error.
-  const failed = (asked[0]!.topics ?? []).map((topic) => answerOf(topic, (index) => ({ ...noOffset(index), errorCode })))
+  const failed = (asked[0]!.topics ?? []).map((topic) =>
+    answerOf(topic, (index) => ({ ...noOffset(index), errorCode })))
   return { throttleTimeMs, topics: failed, errorCode: KAFKA_ERROR.NONE, groups: [] }
 }
 
 function onlyGroup({ groupId, topics }: OffsetFetchRequest): GroupAsked {
-  return { groupId, memberId: null, memberEpoch: -1, topics: topics?.map((topic) => ({ ...topic, topicId: UUID_ZERO })) ?? null }
+  return {
+    groupId, memberId: null, memberEpoch: -1, topics: topics?.map((topic) => ({ ...topic, topicId: UUID_ZERO })) ?? null
+  }
 }
 
 async function fetchGroup(
@@ -41,21 +48,28 @@ async function fetchGroup(
 ): Promise<GroupAnswer> {
   const { groupId } = asked
   const refuse = (errorCode: number): GroupAnswer => ({ groupId, topics: [], errorCode })
-  if (!authorize(context, 'describe', { type: 'group', name: groupId })) return refuse(KAFKA_ERROR.GROUP_AUTHORIZATION_FAILED)
+  if (!authorize(context, 'describe', { type: 'group', name: groupId })) {
+    return refuse(KAFKA_ERROR.GROUP_AUTHORIZATION_FAILED)
+  }
   const byId = version >= IDS_SINCE
-  const names = (asked.topics ?? []).map(({ name, topicId }): TopicName => (byId ? { name: null, topicId } : { name, topicId: null }))
+  const names = (asked.topics ?? []).map(({ name, topicId }): TopicName =>
+    (byId ? { name: null, topicId } : { name, topicId: null }))
   const { topics, fresh } = await findTopics(services, names)
   if (!fresh) return refuse(KAFKA_ERROR.COORDINATOR_LOAD_IN_PROGRESS)
   const wanted = asked.topics?.flatMap(({ partitionIndexes }, i) => {
     const topic = topics[i]!
     return topic === null ? [] : [{ name: topic.name, topicId: topic.topicId, partitionIndexes }]
   }) ?? null
-  const forwarded: OffsetFetchRequest = { groupId: '', topics: [], groups: [{ ...asked, topics: wanted }], requireStable }
-  const { errorCode, response } = await forwardToGroup(context, services, API.offsetFetch, groupId, forwarded, { clientVersion: version })
+  const forwarded: OffsetFetchRequest =
+    { groupId: '', topics: [], groups: [{ ...asked, topics: wanted }], requireStable }
+  const { errorCode, response } =
+    await forwardToGroup(context, services, API.offsetFetch, groupId, forwarded, { clientVersion: version })
   const found = response?.groups[0]
   if (found === undefined) return refuse(errorCode === 0 ? KAFKA_ERROR.UNKNOWN_SERVER_ERROR : errorCode)
   if (found.errorCode !== KAFKA_ERROR.NONE) return refuse(found.errorCode)
-  if (asked.topics === null) return { groupId, topics: await named(found.topics, services), errorCode: KAFKA_ERROR.NONE }
+  if (asked.topics === null) {
+    return { groupId, topics: await named(found.topics, services), errorCode: KAFKA_ERROR.NONE }
+  }
   const offsets = new Map<string, PartitionAnswer>()
   for (const { topicId, partitions } of found.topics) {
     for (const partition of partitions) offsets.set(`${topicId}:${partition.partitionIndex}`, partition)

@@ -1,8 +1,13 @@
-/** OffsetForLeaderEpoch: there is one epoch, 0, and it ends at the high watermark: the log never truncates (PROTOCOL 32). */
+/**
+ * OffsetForLeaderEpoch: there is one epoch, 0, and it ends at the high watermark: the log never
+ * truncates (PROTOCOL 32).
+ */
 import { shardOfPartition, leaderOf, zoneReaderOf } from '#shared/cluster/placement.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { offsetsCall } from '#shared/rpc/read.ts'
-import type { OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse } from '#shared/wire/api/offset-for-leader-epoch.ts'
+import type {
+  OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse
+} from '#shared/wire/api/offset-for-leader-epoch.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { authorize, throttle, type GatewayServices, type Handler, type RequestContext } from './handler.ts'
 import { checkNamed, mapTogether } from './request-bounds.ts'
@@ -21,15 +26,20 @@ export const handleOffsetForLeaderEpoch: Handler<OffsetForLeaderEpochRequest, Of
   context, _version, request, services
 ) => {
   checkNamed(services, request.topics.reduce((count, { partitions }) => count + 1 + partitions.length, 0))
-  const { topics, fresh } = await findTopics(services, request.topics.map(({ topic }) => ({ name: topic, topicId: null })))
+  const { topics, fresh } = await findTopics(services, request.topics.map(({ topic, partitions }) => {
+    const partitionCount = partitions.reduce((count, { partition }) => Math.max(count, partition + 1), 0)
+    return { name: topic, topicId: null, partitionCount }
+  }))
   const { shardCount } = services.membership.current()
   const wanted: Wanted[] = []
   for (const [i, { partitions }] of request.topics.entries()) {
     const topic = topics[i]!
     if (topic === null || !authorize(context, 'describe', { type: 'topic', name: topic.name })) continue
     for (const asked of partitions) {
-      if (asked.partition < 0 || asked.partition >= topic.partitionCount || asked.leaderEpoch < LEADER_EPOCH) continue
-      wanted.push({ shard: shardOfPartition(topic.topicId, asked.partition, shardCount), topicId: topic.topicId, asked })
+      if (asked.partition < 0 || asked.partition >= topic.partitionCount) continue
+      wanted.push(
+        { shard: shardOfPartition(topic.topicId, asked.partition, shardCount), topicId: topic.topicId, asked }
+      )
     }
   }
   const ends = await endOffsets(context, services, wanted)
@@ -38,8 +48,10 @@ export const handleOffsetForLeaderEpoch: Handler<OffsetForLeaderEpochRequest, Of
     topic,
     partitions: partitions.map((asked): PartitionAnswer => {
       const known = topics[i]!
-      if (known === null || asked.partition < 0 || asked.partition >= known.partitionCount) return unknown(asked, missing)
-      return ends.get(asked) ?? unknown(asked, KAFKA_ERROR.NONE) // before the first epoch: none known
+      if (known === null || asked.partition < 0 || asked.partition >= known.partitionCount) {
+        return unknown(asked, missing)
+      }
+      return ends.get(asked) ?? unknown(asked, KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED)
     })
   }))
   return { throttleTimeMs: throttle(context, 0), topics: answered }
@@ -58,7 +70,8 @@ async function endOffsets(
     const offsets = await latestOffsets(context, services, shard, ofShard)
     for (const [i, { asked }] of ofShard.entries()) {
       const { errorCode, offset } = offsets[i]!
-      answers.set(asked, errorCode === KAFKA_ERROR.NONE
+      // Of an epoch before or behind the only one nothing is known, which is no error.
+      answers.set(asked, errorCode === KAFKA_ERROR.NONE && asked.leaderEpoch === LEADER_EPOCH
         ? { errorCode, partition: asked.partition, leaderEpoch: LEADER_EPOCH, endOffset: offset }
         : unknown(asked, errorCode))
     }

@@ -5,18 +5,24 @@
 import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
 import { shardOfPartition } from '#shared/cluster/placement.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
-import { checkBatch, newBatchFacts } from '#shared/records/batch-header.ts'
+import { BATCH, checkBatch, newBatchFacts, stampAppendTime } from '#shared/records/batch-header.ts'
 import type { ProduceRequest, ProduceResponse } from '#shared/wire/api/produce.ts'
 import { KAFKA_ERROR, kafkaErrorName } from '#shared/wire/error-codes.ts'
-import { messageBytesMaxOf } from '../ingest/message-bytes.ts'
 import { authorize, throttle, type GatewayServices, type Handler, type RequestContext } from './handler.ts'
+import { batchFault, type BatchFault, type RecordErrors } from './record-checks.ts'
 import { checkNamed } from './request-bounds.ts'
 import { findTopics } from './topic-lookup.ts'
+import { topicRules } from './topic-rules.ts'
 
-type PartitionAnswer = { index: number; errorCode: number; baseOffset: number; logAppendTimeMs: number; logStartOffset: number
-  recordErrors: readonly []; errorMessage: string | null }
+type PartitionAnswer = {
+  index: number; errorCode: number; baseOffset: number; logAppendTimeMs: number; logStartOffset: number
+  recordErrors: RecordErrors; errorMessage: string | null
+}
+/** What was found wrong in the records of batches, by those. */
+type Faults = ReadonlyMap<Uint8Array, BatchFault>
 
 const ZSTD_SINCE = 7
+const NO_FAULTS: Faults = new Map()
 const facts = newBatchFacts() // filled and read in one go: a handler never waits in between
 
 export const handleProduce: Handler<ProduceRequest, ProduceResponse> = (context, version, request, services) => {
@@ -24,9 +30,10 @@ export const handleProduce: Handler<ProduceRequest, ProduceResponse> = (context,
   checkNamed(services, request.topicData.reduce((count, { partitionData }) => count + 1 + partitionData.length, 0))
   const topics = request.topicData.map(({ name }) => catalog.topicByName(name))
   const produce = new Produce(context, version, request, services)
-  // Only what is new to this node costs a barrier; everything else is appended at once.
-  const isKnown = request.topicData.every(({ partitionData }, t) => hasPartitions(topics[t], partitionData))
-  return isKnown ? produce.run(topics, true) : findAndRun(produce, context, request, services)
+  // Only what is new to this node costs a barrier, and looks at records are rare; everything else is appended at once.
+  const atOnce = request.topicData.every(({ partitionData }, t) =>
+    hasPartitions(topics[t], partitionData) && !looksAtRecords(topics[t]))
+  return atOnce ? produce.run(topics, true, NO_FAULTS) : lookAndRun(produce, context, request, services)
 }
 
 type PartitionData = ProduceRequest['topicData'][number]['partitionData']
@@ -35,17 +42,38 @@ function hasPartitions(topic: TopicInfo | null | undefined, asked: PartitionData
   return topic?.state === 'ready' && asked.every(({ index }) => index < topic.readyPartitionCount)
 }
 
-async function findAndRun(
+function looksAtRecords(topic: TopicInfo | null | undefined): boolean {
+  return topic != null && topicRules(topic).looksAtRecords
+}
+
+async function lookAndRun(
   produce: Produce, context: RequestContext, { topicData }: ProduceRequest, services: GatewayServices
 ): Promise<ProduceResponse | null> {
   const release = context.holdOrder() // or a later batch could overtake as soon as the topic is known
   try {
-    const names = topicData.map(({ name, partitionData }) => ({ name, topicId: null, partitionCount: countOf(partitionData) }))
+    const names =
+      topicData.map(({ name, partitionData }) => ({ name, topicId: null, partitionCount: countOf(partitionData) }))
     const { topics, fresh } = await findTopics(services, names)
-    return produce.run(topics, fresh)
+    return produce.run(topics, fresh, await findFaults(topics, topicData, services))
   } finally {
     release()
   }
+}
+
+async function findFaults(
+  topics: readonly (TopicInfo | null)[], topicData: ProduceRequest['topicData'], { runtime, settings }: GatewayServices
+): Promise<Faults> {
+  const faults = new Map<Uint8Array, BatchFault>()
+  const limits = { nowMs: runtime.clock.nowMs(), unpackedBytesMax: settings.unpackedBytesMax }
+  for (const [t, { partitionData }] of topicData.entries()) {
+    const topic = topics[t]
+    if (topic == null || !topicRules(topic).looksAtRecords) continue
+    for (const { index, records } of partitionData) { // one after the other: what they unpack to is bounded
+      const fault = records instanceof Uint8Array ? await batchFault(topic, index, records, limits) : null
+      if (fault !== null) faults.set(records as Uint8Array, fault)
+    }
+  }
+  return faults
 }
 
 function countOf(asked: PartitionData): number {
@@ -71,7 +99,7 @@ class Produce {
     this.#answers = request.topicData.map(({ partitionData }) => partitionData.map(({ index }) => newAnswer(index)))
   }
 
-  run(topics: readonly (TopicInfo | null)[], fresh: boolean): Promise<ProduceResponse | null> {
+  run(topics: readonly (TopicInfo | null)[], fresh: boolean, faults: Faults): Promise<ProduceResponse | null> {
     const { acks, timeoutMs, topicData } = this.#request
     const refused = acks < -1 || acks > 1 ? KAFKA_ERROR.INVALID_REQUIRED_ACKS : 0
     const missing = fresh ? KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
@@ -84,8 +112,9 @@ class Produce {
         const answer = this.#answers[t]?.[p]
         if (answer === undefined) return
         const outcome = code !== 0 || topic === null ? code
-          : index < 0 || index >= topic.readyPartitionCount ? missing : this.#append(topic, index, records, answer)
-        if (outcome !== 0) fail(answer, outcome)
+          : index < 0 || index >= topic.readyPartitionCount ? missing
+            : this.#append(topic, index, records, answer, faults)
+        if (outcome !== 0) answer.errorCode = outcome
       })
     })
     if (this.#waiting > 1) this.#deadline = this.#services.ingest.deadlines.add(Math.max(1, timeoutMs), this)
@@ -97,29 +126,46 @@ class Produce {
   expire(): void {
     if (this.#over) return
     for (const answer of this.#answers.flat())
-      if (answer.errorCode === UNANSWERED) fail(answer, KAFKA_ERROR.REQUEST_TIMED_OUT)
+      if (answer.errorCode === UNANSWERED) answer.errorCode = KAFKA_ERROR.REQUEST_TIMED_OUT
     this.#finish()
   }
 
   /** @returns a Kafka error code, or 0 if the ingest took the batch. */
-  #append(topic: TopicInfo, partition: number, records: PartitionData[number]['records'], answer: PartitionAnswer): number {
+  #append(
+    topic: TopicInfo, partition: number, records: PartitionData[number]['records'], answer: PartitionAnswer,
+    faults: Faults
+  ): number {
     const { topicId } = topic
     const { shardCount } = this.#services.membership.current()
     if (!(records instanceof Uint8Array) || records.byteLength === 0) return KAFKA_ERROR.INVALID_RECORD
-    const limits = { messageBytesMax: messageBytesMaxOf(topic), zstdAllowed: this.#version >= ZSTD_SINCE }
+    const { messageBytesMax, stampsAppendTime, aheadMsMax } = topicRules(topic)
+    const limits = { messageBytesMax, zstdAllowed: this.#version >= ZSTD_SINCE }
     const error = checkBatch(records, limits, facts)
     if (error !== 0) return error
+    const fault = faults.get(records)
+    if (fault !== undefined) {
+      answer.errorMessage = fault.errorMessage
+      answer.recordErrors = fault.recordErrors
+      return fault.errorCode
+    }
+    const nowMs = this.#services.runtime.clock.nowMs()
+    if (facts.maxTimestamp - nowMs > aheadMsMax) return KAFKA_ERROR.INVALID_TIMESTAMP
+    if (stampsAppendTime) {
+      facts.crc = stampAppendTime(records, nowMs)
+      facts.maxTimestamp = nowMs
+      facts.attributes |= BATCH.timestampTypeBit
+    }
     const { recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes, crc } = facts
     const taken = this.#services.ingest.append({
       bytes: records, shard: shardOfPartition(topicId, partition, shardCount), topicId, partition,
-      recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes, crc, origin: this.#context.connectionId,
+      recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes, crc,
+      origin: this.#context.connectionId,
       answer: (errorCode, baseOffset, logAppendTimeMs, logStartOffset) => {
         if (this.#over) return
         answer.errorCode = errorCode
         answer.baseOffset = baseOffset
-        answer.logAppendTimeMs = logAppendTimeMs
+        answer.logAppendTimeMs = stampsAppendTime && errorCode === 0 ? maxTimestamp : logAppendTimeMs
         answer.logStartOffset = logStartOffset
-        if (errorCode !== 0) answer.errorMessage = kafkaErrorName(errorCode)
         this.#decrement()
       }
     })
@@ -147,17 +193,19 @@ class Produce {
   #finishSilently(): void {
     const failed = this.#answers.flat().find(({ errorCode }) => errorCode !== 0)
     if (failed === undefined) this.#done.resolve(null)
-    else this.#done.reject(new ZonewiseError('OVERLOADED', 'produce without acks failed', { error: kafkaErrorName(failed.errorCode) }))
+    else {
+      this.#done.reject(
+        new ZonewiseError('OVERLOADED', 'produce without acks failed', { error: kafkaErrorName(failed.errorCode) })
+      )
+    }
   }
 }
 
 const UNANSWERED = -1_000
 
 function newAnswer(index: number): PartitionAnswer {
-  return { index, errorCode: UNANSWERED, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1, recordErrors: [], errorMessage: null }
-}
-
-function fail(answer: PartitionAnswer, errorCode: number): void {
-  answer.errorCode = errorCode
-  answer.errorMessage = kafkaErrorName(errorCode)
+  return {
+    index, errorCode: UNANSWERED, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1, recordErrors: [],
+    errorMessage: null
+  }
 }

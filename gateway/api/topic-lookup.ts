@@ -1,4 +1,7 @@
-/** Names and ids of topics, looked up in this node's view of the catalog; what it does not know is asked of the journal first. */
+/**
+ * Names and ids of topics, looked up in this node's view of the catalog; what it does not know is asked of
+ * the journal first.
+ */
 import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { GatewayServices } from './handler.ts'
@@ -9,6 +12,9 @@ export type TopicName = {
   readonly topicId: string | null
   readonly partitionCount?: number // how many it has at least, by what the request says
 }
+
+export const NO_SUCH_TOPIC = 'This server does not host this topic-partition.' // as Kafka says it, in admin answers
+export const NO_SUCH_TOPIC_ID = 'This server does not host this topic ID.'
 
 const NAME = /^[a-zA-Z0-9._-]{1,249}$/
 

@@ -4,7 +4,8 @@
  */
 import { BATCH, baseOffsetAt, batchLengthAt, codecAt, patchBatch, recordSpanAt } from '#shared/records/batch-header.ts'
 
-export type RunBytes = { readonly buffers: readonly Uint8Array[]; readonly baseOffset: number; readonly endOffset: number }
+export type RunBytes =
+  { readonly buffers: readonly Uint8Array[]; readonly baseOffset: number; readonly endOffset: number }
 
 /** `atLeastOne`: the first batch is taken whatever its size (KIP-74). */
 export type TakeLimits = { readonly bytesMax: number; readonly atLeastOne: boolean; readonly zstdAllowed: boolean }
@@ -16,8 +17,8 @@ export type Taken = {
 }
 
 /**
- * Takes the batches of `run` from the one that holds `fetchOffset` on, as long as they fit. Base offset and leader epoch
- * are patched in place, once: cached buffers keep them.
+ * Takes the batches of `run` from the one that holds `fetchOffset` on, as long as they fit. Base offset and leader
+ * epoch are patched in place, once: cached buffers keep them.
  */
 export function takeBatches(run: RunBytes, fetchOffset: number, limits: TakeLimits): Taken {
   const slices: Uint8Array[] = []

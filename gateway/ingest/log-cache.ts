@@ -39,7 +39,8 @@ export class LogCache {
   }
 
   /**
-   * The batches in [start, end) of a chunk, one buffer each, held; null if the chunk is not here. Bounds are batch bounds.
+   * The batches in [start, end) of a chunk, one buffer each, held; null if the chunk is not here. Bounds
+   * are batch bounds.
    */
   find({ source, chunkSeq }: ChunkRef, start: number, end: number): readonly Uint8Array[] | null {
     const cached = this.#chunks.get(chunkSeq)

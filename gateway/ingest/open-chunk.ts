@@ -5,7 +5,8 @@
 import { chunkKey, type ChunkRef } from '#shared/object/chunk-ref.ts'
 import { encodeFooter, type ChunkPartition } from '#shared/object/chunk.ts'
 
-export type BatchAnswer = (errorCode: number, baseOffset: number, logAppendTimeMs: number, logStartOffset: number) => void
+export type BatchAnswer = (errorCode: number, baseOffset: number, logAppendTimeMs: number, logStartOffset: number) =>
+  void
 
 /** One batch from the door to its answer. `bytes` is exactly one batch and is referenced, not copied. */
 export type PendingBatch = {
@@ -74,7 +75,10 @@ export class OpenChunk {
         payload.push(entry.batch.bytes)
       }
     const footer = encodeFooter({ ref, clusterId, partitions: partitions.map(toFooter) })
-    return { ref, key: chunkKey(ref), partitions, payload, payloadBytes: position, footer: footer.bytes, checksum: footer.checksum }
+    return {
+      ref, key: chunkKey(ref), partitions, payload, payloadBytes: position, footer: footer.bytes,
+      checksum: footer.checksum
+    }
   }
 }
 
@@ -92,7 +96,8 @@ function toFooter({ shard, topicId, partition, placed }: PartitionBatches): Chun
   return {
     shard, topicId, partition,
     batches: placed.map(({ position, batch }) => ({
-      position, length: batch.bytes.byteLength, recordCount: batch.recordCount, maxTimestamp: batch.maxTimestamp, crc: batch.crc
+      position, length: batch.bytes.byteLength, recordCount: batch.recordCount, maxTimestamp: batch.maxTimestamp,
+      crc: batch.crc
     }))
   }
 }

@@ -7,7 +7,7 @@ import type { ApiMetrics } from '../metrics.ts'
 
 export type Answer = {
   readonly frame: Buffer // its request, held until it is answered
-  readonly held: readonly Uint8Array[] // what the handler gave to be released when the answer is sent or dropped
+  readonly context: { finish(): void } // told when the answer was taken over, or dropped
   readonly pipelined: boolean
   readonly outCell: LedgerCell
   readonly startedMs: number

@@ -91,11 +91,11 @@ export class Client {
 }
 
 export class Context implements RequestContext {
-  readonly held: Uint8Array[] = [] // until the answer is sent or dropped
   readonly #client: Client
   readonly #order: OrderKeeper
   readonly clientId: string | null
   readonly requestId: string
+  readonly #afterwards: (() => void)[] = []
 
   constructor(client: Client, order: OrderKeeper, clientId: string | null, requestId: string) {
     this.#client = client
@@ -120,7 +120,12 @@ export class Context implements RequestContext {
     return this.#order.holdOrder()
   }
 
-  keepUntilSent(buffers: readonly Uint8Array[]): void {
-    for (const buffer of buffers) this.held.push(buffer)
+  afterwards(fn: () => void): void {
+    this.#afterwards.push(fn)
+  }
+
+  /** The answer was taken over, or dropped. */
+  finish(): void {
+    for (const fn of this.#afterwards.splice(0)) fn()
   }
 }

@@ -6,7 +6,7 @@
  *   (else nothing further is begun), and the same bytes over the whole node (`ConnectionHost`).
  * - Whatever cannot be answered closes the connection with a FIN behind the answers of earlier requests.
  */
-import { release, releaseAll } from '#shared/binary/memory-pool.ts'
+import { release } from '#shared/binary/memory-pool.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Socket, SocketHandlers } from '#shared/runtime/network.ts'
 import type { GatewayServices } from '../api/handler.ts'
@@ -63,7 +63,9 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     this.#socket = socket
     this.#client = client
     this.#assembler = new FrameAssembler(host.arena, host.services.settings.socketRequestMaxBytes, this)
-    this.#output = new Output(socket, () => { this.#sent() })
+    this.#output = new Output({
+      socket, count: host.services.answerBytes, nowMs: () => this.#nowMs(), onTaken: () => { this.#sent() }
+    })
     this.#activeMs = this.#nowMs()
   }
 
@@ -147,6 +149,21 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     else if (this.#answers.length === 0) this.finish()
   }
 
+  /** For how long the client has read nothing of its answers. */
+  stalledMs(): number {
+    return this.#closed ? 0 : this.#output.stalledMs()
+  }
+
+  copyOutOldAnswers(ms: number): void {
+    this.#output.copyOut(ms, (length) => this.#host.arena.room(length))
+  }
+
+  /** Ends the connection of a client that reads nothing, though others need the room. */
+  giveUp(): void {
+    this.#logRefusal('answers are not read, and others need the room', { stalledMs: Math.round(this.stalledMs()), bytes: this.#output.bytes })
+    this.destroy()
+  }
+
   #mayBegin(frame: Buffer): boolean {
     const { settings } = this.#host.services
     if (this.#output.bytes > settings.connectionAnswerBytesMax) return false
@@ -174,7 +191,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     const metrics = this.#host.metrics.ofApi(api.name)
     metrics.requests.add(1)
     const answer: Answer = {
-      frame, held: context.held, pipelined, outCell: sent, startedMs: this.#nowMs(), metrics, ready: false, chunks: null, failed: false
+      frame, context, pipelined, outCell: sent, startedMs: this.#nowMs(), metrics, ready: false, chunks: null, failed: false
     }
     this.#answers.push(answer)
     try {
@@ -220,14 +237,11 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   #take(answer: Answer): void {
     this.#release(answer.frame)
     if (answer.failed) this.#muted = true
-    if (answer.chunks === null || this.#muted || this.#closed) {
-      releaseAll(answer.held)
-      return
+    if (answer.chunks !== null && !this.#muted && !this.#closed) {
+      answer.outCell.bytes += this.#output.push(answer.chunks)
+      answer.outCell.requests += 1
     }
-    const before = this.#output.bytes
-    this.#output.push(answer.chunks, answer.held)
-    answer.outCell.bytes += this.#output.bytes - before
-    answer.outCell.requests += 1
+    answer.context.finish()
   }
 
   #pump(): void {

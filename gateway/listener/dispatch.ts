@@ -34,7 +34,9 @@ export function parseRequest(frame: Buffer, table: ServedTable, partitionsMax: n
   if (served === undefined) throw new ZonewiseError('FRAME_INVALID', 'request of an unknown api', { apiKey })
   const askedVersion = frame.readInt16BE(2)
   if (apiKey === API.apiVersions.apiKey && askedVersion > served.versionMax) {
-    return { served: table.apiVersionsTooNew, version: 0, correlationId: frame.readInt32BE(4), clientId: null, body: null }
+    return {
+      served: table.apiVersionsTooNew, version: 0, correlationId: frame.readInt32BE(4), clientId: null, body: null
+    }
   }
   if (askedVersion < served.versionMin || askedVersion > served.versionMax) {
     throw new ZonewiseError('FRAME_INVALID', 'request of an unknown version', { apiKey, version: askedVersion })

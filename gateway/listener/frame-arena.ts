@@ -1,7 +1,7 @@
 /**
  * Memory for request frames, shared by all connections of a node. Small frames are carved out of slabs, so that a
- * request costs no allocation of its own. Slabs of Produce frames come from the pool and go back to it when nobody holds
- * bytes of them: memory fresh from the system costs a second of CPU per GB.
+ * request costs no allocation of its own. Slabs of Produce frames come from the pool and go back to it when nobody
+ * holds bytes of them: memory fresh from the system costs a second of CPU per GB.
  */
 import { release, retain, type MemoryPool } from '#shared/binary/memory-pool.ts'
 

@@ -4,7 +4,7 @@ import type { Listening, Network, Socket, SocketHandlers } from '#shared/runtime
 import type { Cancel } from '#shared/runtime/runtime.ts'
 import type { GatewayServices } from '../api/handler.ts'
 import type { ServedTable } from '../api/served-table.ts'
-import { ListenerMetrics } from '../metrics.ts'
+import type { ListenerMetrics } from '../metrics.ts'
 import { Client } from './client.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import type { FrameArena } from './frame-arena.ts'
@@ -13,6 +13,8 @@ import { NodeBytes } from './node-bytes.ts'
 
 const SWEEPS_A_SPAN = 4 // an idle connection lives at most a quarter longer than its time
 const SWEEP_MS_MAX = 10_000
+const TEND_MS = 500
+const SLOW_MS = 1_000 // an answer that has waited for so long is copied out of shared memory
 
 const CLOSED_AT_ONCE: SocketHandlers = { data() {}, drain() {}, closed() {} }
 
@@ -28,15 +30,16 @@ export class Listeners implements ConnectionHost {
   #listening: Listening[] = []
   #nextConnection = 1
   #cancelSweep: Cancel = () => {}
+  #cancelTending: Cancel = () => {}
   #stopping = false
   #allClosed: (() => void) | null = null
 
-  constructor(services: GatewayServices, table: ServedTable, network: Network) {
+  constructor(services: GatewayServices, table: ServedTable, network: Network, metrics: ListenerMetrics) {
     this.services = services
     this.table = table
     this.arena = services.ingest.arena
     this.#network = network
-    this.metrics = new ListenerMetrics(services.metrics, services.zone)
+    this.metrics = metrics
     this.bytes = new NodeBytes(services.settings.inFlightBytesMax, this.metrics.requestBytes)
     this.refusals = new LimitedLog(services.log, services.runtime.clock)
   }
@@ -58,6 +61,7 @@ export class Listeners implements ConnectionHost {
       throw error
     }
     this.#sweepLater()
+    this.#tendLater()
     return bound
   }
 
@@ -65,6 +69,7 @@ export class Listeners implements ConnectionHost {
   async stop(): Promise<void> {
     this.#stopping = true
     this.#cancelSweep()
+    this.#cancelTending()
     const { settings, runtime } = this.services
     const unbound = this.#closeListening()
     for (const connection of [...this.#connections]) connection.finish()
@@ -124,5 +129,25 @@ export class Listeners implements ConnectionHost {
       for (const connection of [...this.#connections]) connection.endIfIdle(connectionsMaxIdleMs)
       this.#sweepLater()
     })
+  }
+
+  /** Looks after the answers of clients that are slow to read them. */
+  #tendLater(): void {
+    this.#cancelTending = this.services.runtime.timer.after(TEND_MS, () => {
+      for (const connection of this.#connections) connection.copyOutOldAnswers(SLOW_MS)
+      if (this.services.answerBytes.isTight) this.#closeStalled()
+      this.#tendLater()
+    })
+  }
+
+  /** Memory for answers is short: who has read nothing for longest gives way. The client comes back and asks again. */
+  #closeStalled(): void {
+    const { answerBytes, settings: { answerStallMs } } = this.services
+    const stalled = [...this.#connections].map((connection) => ({ connection, ms: connection.stalledMs() }))
+      .filter(({ ms }) => ms >= answerStallMs).sort((a, b) => b.ms - a.ms)
+    for (const { connection } of stalled) {
+      if (!answerBytes.isTight) return
+      connection.giveUp()
+    }
   }
 }

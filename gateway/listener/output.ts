@@ -1,27 +1,33 @@
 /**
- * What one connection has yet to send: answers as chunks by reference, with the holds on the memory they lie in. The
- * socket gets no more than a portion before the kernel has taken it: what a client does not read stays here, where it
- * can be counted and given up.
+ * What one connection has yet to send: chunks of answers by reference, held. The socket gets no more than a portion
+ * before the kernel has taken it: what a client does not read stays here, where it is counted, copied out of the memory
+ * that it would keep from being used again, and can be given up.
  */
-import { releaseAll } from '#shared/binary/memory-pool.ts'
+import { release, retain } from '#shared/binary/memory-pool.ts'
 import type { Socket } from '#shared/runtime/network.ts'
-
-type Sending = { readonly chunks: readonly Uint8Array[]; next: number; readonly held: readonly Uint8Array[] }
+import type { AnswerBytes } from './answer-bytes.ts'
 
 const PORTION_BYTES = 256 * 1_024
 
-export class Output {
-  readonly #socket: Socket
-  readonly #onTaken: () => void
-  #queue: Sending[] = []
-  #bytes = 0
-  #portionBytes = 0 // given to the socket, not taken yet; 0: none
-  #finished: Sending[] = [] // whose last chunk is in the portion
+export type OutputParts = {
+  readonly socket: Socket
+  readonly count: AnswerBytes
+  readonly nowMs: () => number
+  /** Called whenever the kernel has taken what the socket was given. */
+  readonly onTaken: () => void
+}
 
-  /** `onTaken` is called whenever the kernel has taken what the socket was given. */
-  constructor(socket: Socket, onTaken: () => void) {
-    this.#socket = socket
-    this.#onTaken = onTaken
+export class Output {
+  readonly #parts: OutputParts
+  #queue: Uint8Array[] = []
+  #bytes = 0 // of the queue
+  #portion: readonly Uint8Array[] = [] // given to the socket, not taken yet
+  #portionBytes = 0
+  #movedMs = 0 // when something was taken last, or queued while there was nothing
+  #oldestMs = Infinity // when the oldest chunk of the queue came that is not a copy
+
+  constructor(parts: OutputParts) {
+    this.#parts = parts
   }
 
   /** Bytes that the kernel has not taken yet. */
@@ -34,48 +40,73 @@ export class Output {
     return this.#portionBytes === 0 && this.#bytes > 0
   }
 
-  /** Queues an answer; `held` is released when it is sent, or dropped. */
-  push(chunks: readonly Uint8Array[], held: readonly Uint8Array[]): void {
-    for (const chunk of chunks) this.#bytes += chunk.length
-    this.#queue.push({ chunks, next: 0, held })
+  /** For how long the client has read nothing of what is here. */
+  stalledMs(): number {
+    return this.bytes === 0 ? 0 : this.#parts.nowMs() - this.#movedMs
+  }
+
+  /** Queues the chunks of an answer and holds them. @returns their bytes */
+  push(chunks: readonly Uint8Array[]): number {
+    const nowMs = this.#parts.nowMs()
+    if (this.bytes === 0) this.#movedMs = nowMs
+    if (this.#oldestMs === Infinity) this.#oldestMs = nowMs
+    let bytes = 0
+    for (const chunk of chunks) {
+      retain(chunk)
+      this.#queue.push(chunk)
+      bytes += chunk.length
+    }
+    this.#bytes += bytes
+    this.#parts.count.add(bytes)
+    return bytes
   }
 
   /** Gives the socket the next portion, if it has none. */
   flush(): void {
     if (!this.isReady) return
-    const portion: Uint8Array[] = []
     let bytes = 0
-    let taken = 0
-    for (const sending of this.#queue) {
-      for (; sending.next < sending.chunks.length && bytes < PORTION_BYTES; sending.next++) {
-        const chunk = sending.chunks[sending.next]!
-        portion.push(chunk)
-        bytes += chunk.length
-      }
-      if (sending.next < sending.chunks.length) break
-      this.#finished.push(sending)
-      taken += 1
-    }
-    this.#queue.splice(0, taken)
-    this.#bytes -= bytes
+    let count = 0
+    while (count < this.#queue.length && bytes < PORTION_BYTES) bytes += this.#queue[count++]!.length
+    this.#portion = this.#queue.splice(0, count)
     this.#portionBytes = bytes
-    this.#socket.write(portion, this.#taken)
+    this.#bytes -= bytes
+    if (this.#bytes === 0) this.#oldestMs = Infinity
+    this.#parts.socket.write(this.#portion, this.#taken)
   }
 
-  /** Forgets what the socket has not got; the socket is gone, or will be. */
-  drop(): void {
-    for (const sending of this.#queue) {
-      if (sending.next > 0 && this.#portionBytes > 0) this.#finished.push(sending) // the portion holds a part of it
-      else releaseAll(sending.held)
+  /**
+   * Copies what has waited for longer than `ms` into memory of its own: one batch that a slow client has yet to read
+   * would keep a whole block of others from being used again.
+   */
+  copyOut(ms: number, take: (length: number) => Uint8Array): void {
+    if (this.#parts.nowMs() - this.#oldestMs < ms) return
+    const copy = take(this.#bytes)
+    let at = 0
+    for (const chunk of this.#queue) {
+      copy.set(chunk, at)
+      at += chunk.length
+      release(chunk)
     }
+    this.#queue = [copy]
+    this.#oldestMs = Infinity
+  }
+
+  /** Forgets what the socket has not got: it is gone, or will be. */
+  drop(): void {
+    for (const chunk of this.#queue) release(chunk)
     this.#queue = []
+    this.#parts.count.add(-this.#bytes)
     this.#bytes = 0
+    this.#oldestMs = Infinity
   }
 
   readonly #taken = (): void => {
+    const bytes = this.#portionBytes
+    for (const chunk of this.#portion) release(chunk)
+    this.#portion = []
     this.#portionBytes = 0
-    for (const { held } of this.#finished) releaseAll(held)
-    this.#finished = []
-    this.#onTaken()
+    this.#movedMs = this.#parts.nowMs()
+    this.#parts.count.add(-bytes)
+    this.#parts.onTaken()
   }
 }

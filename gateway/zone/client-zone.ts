@@ -28,7 +28,9 @@ export function zoneOfClientId(clientId: string | null): string | null {
 
 export function observedThroughListener(zone: string): ZoneEvidence {
   const known = zone !== '' && zone !== ZONE_UNKNOWN
-  return { observed: known ? zone : ZONE_UNKNOWN, observedBy: known ? 'listener' : 'nothing', claimed: null, claimedBy: null }
+  return {
+    observed: known ? zone : ZONE_UNKNOWN, observedBy: known ? 'listener' : 'nothing', claimed: null, claimedBy: null
+  }
 }
 
 /** Adds a claim. `client.rack` outranks a tag in `client.id`; the later claim of one kind replaces the earlier. */

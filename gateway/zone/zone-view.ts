@@ -47,7 +47,9 @@ export class ZoneView {
    * (PROTOCOL 45). A node that these clients are not told of answers for all.
    */
   answersFor(nodeId: number, groupId: string): boolean {
-    if (this.#zone === null || !gatewaysOf(this.#snapshot, this.#zone).some((node) => node.nodeId === nodeId)) return true
+    if (this.#zone === null || !gatewaysOf(this.#snapshot, this.#zone).some((node) => node.nodeId === nodeId)) {
+      return true
+    }
     return gatewayForGroup(this.#snapshot, this.#zone, groupId)?.nodeId === nodeId
   }
 

@@ -8,41 +8,37 @@
  * 3. Results that are documented as held come with one hold for each buffer of the list; who got them releases each
  *    once, on every path.
  * 4. Arguments are lent until the call returns, or its promise settles; who needs them longer retains.
- * 5. Bytes of no pool may be retained and released too: nothing happens, they are the collector's.
+ * 5. Bytes of no pool, and empty ones, may be retained and released too: nothing happens, they are the collector's.
  *
- * A hold that is forgotten leaves the block to the collector. One release too many lets others write over bytes in use:
- * where it is noticed it ends the process.
+ * A hold that is forgotten is memory lost for the life of the pool. One release too many lets others write over bytes
+ * in use: where it is noticed it ends the process.
  */
 import assert from 'node:assert/strict'
+import { MemoryRegion, PAGE_BYTES, type Block } from './memory-region.ts'
 
-const BLOCK_BYTES_MIN = 64
-const STEPS = 4 // sizes between two powers of two: at most a fifth of a block is unused
+const EMPTY = Buffer.alloc(0)
+const REGION_BYTES = 32 * 2 ** 20 // of this size and above, the system maps memory of its own
 
 export type MemoryPoolOptions = {
-  readonly freeBytesMax: number // of blocks that wait to be used again; more is given back to the system
+  readonly regionBytes?: number
   /** Writes over what is released, so that a reader of it is noticed: for tests and simulation. */
   readonly poison?: boolean
 }
 
-type Block = { readonly memory: Buffer; readonly pool: MemoryPool; holds: number }
-
-const blocks = new WeakMap<ArrayBufferLike, Block>()
+const regions = new WeakMap<ArrayBufferLike, MemoryRegion>() // of all pools, by their memory
 
 /** Holds the block that `bytes` lie in once more. */
 export function retain(bytes: Uint8Array): void {
-  const block = blocks.get(bytes.buffer)
-  if (block === undefined) return
-  assert(block.holds > 0)
-  block.holds += 1
+  const block = blockOf(bytes)
+  if (block !== null) block.holds += 1
 }
 
 /** Ends one hold of the block that `bytes` lie in. */
 export function release(bytes: Uint8Array): void {
-  const block = blocks.get(bytes.buffer)
-  if (block === undefined) return
-  assert(block.holds > 0)
+  const block = blockOf(bytes)
+  if (block === null) return
   block.holds -= 1
-  if (block.holds === 0) block.pool.recycle(block)
+  if (block.holds === 0) block.region.onFree(block)
 }
 
 export function retainAll(list: readonly Uint8Array[]): void {
@@ -55,20 +51,26 @@ export function releaseAll(list: readonly Uint8Array[]): void {
 
 /** What a block for `length` bytes occupies. */
 export function blockBytes(length: number): number {
-  if (length <= BLOCK_BYTES_MIN) return BLOCK_BYTES_MIN
-  const step = 2 ** Math.floor(Math.log2(length)) / STEPS
-  return Math.ceil(length / step) * step
+  return Math.max(1, Math.ceil(length / PAGE_BYTES)) * PAGE_BYTES
+}
+
+/** Null for bytes of no pool, and for empty ones: those may stand where the next block begins. */
+function blockOf(bytes: Uint8Array): Block | null {
+  const region = bytes.byteLength === 0 ? undefined : regions.get(bytes.buffer)
+  if (region === undefined) return null
+  const block = region.blockAt(bytes.byteOffset)
+  assert(block !== undefined)
+  return block
 }
 
 export class MemoryPool {
-  readonly #freeBytesMax: number
+  readonly #regionBytes: number
   readonly #poison: boolean
-  readonly #free = new Map<number, Block[]>() // by size, in order of last use
-  #freeBytes = 0
+  readonly #regions: MemoryRegion[] = [] // oldest first: the newest empty themselves
   #heldBytes = 0
 
-  constructor({ freeBytesMax, poison = false }: MemoryPoolOptions) {
-    this.#freeBytesMax = freeBytesMax
+  constructor({ regionBytes = REGION_BYTES, poison = false }: MemoryPoolOptions = {}) {
+    this.#regionBytes = regionBytes
     this.#poison = poison
   }
 
@@ -77,57 +79,48 @@ export class MemoryPool {
     return this.#heldBytes
   }
 
-  /** Bytes of blocks that wait to be used again. */
+  /** Bytes that wait to be used again. */
   get freeBytes(): number {
-    return this.#freeBytes
+    return this.#regions.reduce((sum, { bytes }) => sum + bytes, 0) - this.#heldBytes
   }
 
   /** `length` bytes of any content, held once by the caller. */
   take(length: number): Buffer {
+    if (length === 0) return EMPTY
     const size = blockBytes(length)
-    const block = this.#reuse(size) ?? this.#newBlock(size)
-    block.holds = 1
+    const pages = size / PAGE_BYTES
+    const block = this.#find(pages) ?? this.#newRegion(Math.max(size, this.#regionBytes)).take(pages)
+    assert(block !== null)
     this.#heldBytes += size
-    return block.memory.subarray(0, length)
+    return block.region.bytesOf(block).subarray(0, length)
   }
 
-  /** Takes a block back whose last hold has ended; only `release` calls it. */
-  recycle(block: Block): void {
-    const size = block.memory.length
-    this.#heldBytes -= size
-    if (this.#poison) block.memory.fill(0xee)
-    const ofSize = this.#free.get(size) ?? []
-    this.#free.delete(size)
-    this.#free.set(size, ofSize)
-    ofSize.push(block)
-    this.#freeBytes += size
-    while (this.#freeBytes > this.#freeBytesMax) this.#freeOldest()
+  #recycle(block: Block): void {
+    const { region, pages } = block
+    if (this.#poison) region.bytesOf(block).fill(0xee)
+    region.free(block)
+    this.#heldBytes -= pages * PAGE_BYTES
+    if (region.isEmpty && this.freeBytes > this.#regionBytes) this.#dropRegion(region)
   }
 
-  #reuse(size: number): Block | undefined {
-    const ofSize = this.#free.get(size)
-    const block = ofSize?.pop()
-    if (block === undefined) return undefined
-    this.#freeBytes -= size
-    this.#free.delete(size)
-    if (ofSize!.length > 0) this.#free.set(size, ofSize!)
-    return block
-  }
-
-  #newBlock(size: number): Block {
-    const block = { memory: Buffer.allocUnsafeSlow(size), pool: this, holds: 0 }
-    blocks.set(block.memory.buffer, block)
-    return block
-  }
-
-  /** Gives a block of the size used longest ago back to the system: detached, it is freed without the collector. */
-  #freeOldest(): void {
-    for (const [size, ofSize] of this.#free) {
-      const block = ofSize.shift()!
-      if (ofSize.length === 0) this.#free.delete(size)
-      this.#freeBytes -= size
-      ;(block.memory.buffer as ArrayBuffer).transfer(0)
-      return
+  #find(pages: number): Block | null {
+    for (const region of this.#regions) {
+      const block = region.take(pages)
+      if (block !== null) return block
     }
+    return null
+  }
+
+  #newRegion(bytes: number): MemoryRegion {
+    const region = new MemoryRegion(bytes, (block) => { this.#recycle(block) })
+    regions.set(region.memory.buffer, region)
+    this.#regions.push(region)
+    return region
+  }
+
+  /** Gives a region back to the system: detached, it is freed without the collector. */
+  #dropRegion(region: MemoryRegion): void {
+    this.#regions.splice(this.#regions.indexOf(region), 1)
+    ;(region.memory.buffer as ArrayBuffer).transfer(0)
   }
 }

@@ -96,10 +96,6 @@ export function message<const F extends Fields>(
   return built as unknown as Message<InferFields<F>>
 }
 
-export function isFlexible(of: Message<unknown>, version: number): boolean {
-  return of.flexibleSince !== null && version >= of.flexibleSince
-}
-
 function codecOf(of: Message<unknown>, version: number): Codec {
   const known = of.codecs[version]
   if (known !== undefined) return known

@@ -20,8 +20,8 @@ export class Reader {
   #elementsLeft: number // of arrays, over the whole message
 
   /**
-   * Reads `bytes` from `at` up to `end` (exclusive; the whole array unless given). `elementsMax` bounds the elements of all
-   * arrays together: a small element becomes an object much larger than its bytes.
+   * Reads `bytes` from `at` up to `end` (exclusive; the whole array unless given). `elementsMax` bounds the elements of
+   * all arrays together: a small element becomes an object much larger than its bytes.
    */
   constructor(bytes: Uint8Array, at = 0, end = bytes.length, elementsMax = Infinity) {
     if (at < 0 || end > bytes.length || at > end) throw invalid('range outside the bytes', at)

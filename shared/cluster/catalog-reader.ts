@@ -9,6 +9,8 @@ export type TopicInfo = {
   readonly state: 'creating' | 'ready' | 'deleting'
   /** Partitions from here on are being created (CreatePartitions); equal to partitionCount when there are none. */
   readonly readyPartitionCount: number
+  /** When it took the name of a topic deleted not long before, whose producers may still be at work (ms); or null. */
+  readonly replacedMs: number | null
 }
 
 export type CatalogReader = {

@@ -2,7 +2,9 @@
  * Configs of a node under Kafka's broker names, for DescribeConfigs: tools read them by name. They are shown, not set:
  * the node's settings decide (docs/config.md), and pass their values in.
  */
-import { CONFIG_SOURCE, CONFIG_TYPE, TOPIC_CONFIGS, type ConfigRow, type ConfigType, type DescribedConfig } from './topic-configs.ts'
+import {
+  CONFIG_SOURCE, CONFIG_TYPE, TOPIC_CONFIGS, type ConfigRow, type ConfigType, type DescribedConfig
+} from './topic-configs.ts'
 
 type BrokerRow = { readonly type: ConfigType; readonly default: string; readonly doc: string }
 
@@ -28,7 +30,8 @@ const OWN = {
 /** The node's configs by name, and the brokers' names of topic configs. */
 export const BROKER_CONFIGS: ReadonlyMap<string, BrokerRow> = new Map<string, BrokerRow>([
   ...Object.entries(OWN),
-  ...Object.values<ConfigRow>(TOPIC_CONFIGS).flatMap(({ broker, type, default: fallback, doc }): [string, BrokerRow][] =>
+  ...Object.values<ConfigRow>(TOPIC_CONFIGS)
+    .flatMap(({ broker, type, default: fallback, doc }): [string, BrokerRow][] =>
     broker === null ? [] : [[broker, { type, default: fallback, doc }]])
 ].sort(([a], [b]) => (a < b ? -1 : 1)))
 

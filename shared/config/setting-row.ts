@@ -47,7 +47,9 @@ function readWhole(value: unknown, unit: string | null, min: number, max: number
   return Number.isSafeInteger(number) && number >= min && number <= max ? number : undefined
 }
 
-/** A whole number in [min, max]; with a unit of bytes or ms it may be written `8MiB`, `250ms`, `5s`, `2m`, `1h`, `7d`. */
+/**
+ * A whole number in [min, max]; with a unit of bytes or ms it may be written `8MiB`, `250ms`, `5s`, `2m`, `1h`, `7d`.
+ */
 export function int(
   options: Common<number> & { readonly unit?: string; readonly min: number; readonly max: number }
 ): SettingRow<number> {

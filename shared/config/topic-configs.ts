@@ -81,7 +81,8 @@ function compressionLevel(min: number, max: number, facts: Facts): ConfigRow<num
   })
 }
 
-const NO_LOCAL_LOG = 'Kept for tools, has no effect: payload lies in the object store, not in segments on a broker\'s disk.'
+const NO_LOCAL_LOG =
+  'Kept for tools, has no effect: payload lies in the object store, not in segments on a broker\'s disk.'
 const NO_REPLICAS = 'Kept for tools, has no effect: the object store replicates, partitions have no replicas.'
 const NO_TIERS = 'Kept for tools, has no effect: the object store is the only tier.'
 
@@ -144,7 +145,9 @@ export function topicConfigFault(name: string, value: string | null): string | n
   if (!isTopicConfig(name)) return `Unknown topic config name: ${name}`
   if (value === null) return `Null value not supported for topic configs: ${name}`
   const { read, range } = TOPIC_CONFIGS[name]
-  return read(value) === undefined ? `Invalid value ${value.slice(0, 100)} for configuration ${name}: must be ${range}` : null
+  return read(value) === undefined
+    ? `Invalid value ${value.slice(0, 100)} for configuration ${name}: must be ${range}`
+    : null
 }
 
 /** The values a topic works by. Overrides that this version does not know or cannot read give way to the default. */
@@ -161,13 +164,15 @@ export function resolveTopicConfigs(overrides: Readonly<Record<string, string>>)
   return configs
 }
 
-const resolved = new WeakMap<Readonly<Record<string, string>>, TopicConfigs>() // a topic's overrides are one object until they change
+// a topic's overrides are one object until they change
+const resolved = new WeakMap<Readonly<Record<string, string>>, TopicConfigs>()
 
 /** Every topic config with its value, by name. */
 export function describeTopicConfigs(overrides: Readonly<Record<string, string>>): DescribedConfig[] {
   return topicRows().map(([name, { type, default: fallback, broker, doc }]) => {
     const override = Object.hasOwn(overrides, name) ? overrides[name] : undefined
-    const synonyms: ConfigSynonym[] = override === undefined ? [] : [{ name, value: override, source: CONFIG_SOURCE.topic }]
+    const synonyms: ConfigSynonym[] =
+      override === undefined ? [] : [{ name, value: override, source: CONFIG_SOURCE.topic }]
     if (broker !== null) synonyms.push({ name: broker, value: fallback, source: CONFIG_SOURCE.default })
     const source = override === undefined ? CONFIG_SOURCE.default : CONFIG_SOURCE.topic
     return { name, value: override ?? fallback, type: CONFIG_TYPE[type], source, readOnly: false, synonyms, doc }

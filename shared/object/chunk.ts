@@ -4,7 +4,7 @@
  *   footer    head       formatVersion u16 | source: nodeId i32, nodeEpoch f64, nonce 8 bytes, lane u8 | chunkSeq f64 |
  *                        clusterId string i16 | partitionCount u32
  *             partition  shard u16 | topicId 16 bytes | partition u32 | batchCount u32
- *             batch      position u32 | length u32 | recordCount u32 | maxTimestamp f64 | crc u32 (the batch's own CRC-32C)
+ *             batch      position u32 | length u32 | recordCount u32 | maxTimestamp f64 | crc u32 (the batch's own)
  *   trailer   footerLength u32 | CRC-32C of the footer u32 | magic u32                                         12 bytes
  * The payload is under the batches' own CRCs, which the footer repeats: no second pass over the bytes. The CRC of the
  * footer is the checksum of the chunk.
@@ -17,12 +17,20 @@ import type { ChunkRef } from './chunk-ref.ts'
 
 export const CHUNK = { magic: 0x5a57_4348, formatVersion: 1, trailerBytes: 12 } as const
 
-export type ChunkBatch = { readonly position: number; readonly length: number; readonly recordCount: number; readonly maxTimestamp: number; readonly crc: number }
-export type ChunkPartition = { readonly shard: number; readonly topicId: string; readonly partition: number; readonly batches: readonly ChunkBatch[] }
-export type ChunkFooter = { readonly ref: ChunkRef; readonly clusterId: string; readonly partitions: readonly ChunkPartition[] }
+export type ChunkBatch = {
+  readonly position: number; readonly length: number; readonly recordCount: number; readonly maxTimestamp: number;
+  readonly crc: number
+}
+export type ChunkPartition = {
+  readonly shard: number; readonly topicId: string; readonly partition: number; readonly batches: readonly ChunkBatch[]
+}
+export type ChunkFooter =
+  { readonly ref: ChunkRef; readonly clusterId: string; readonly partitions: readonly ChunkPartition[] }
 
 /** Lays out footer and trailer. @returns the bytes that follow the batches, and the chunk's checksum. */
-export function encodeFooter({ ref, clusterId, partitions }: ChunkFooter): { readonly bytes: Uint8Array; readonly checksum: number } {
+export function encodeFooter({ ref, clusterId, partitions }: ChunkFooter): {
+  readonly bytes: Uint8Array; readonly checksum: number
+} {
   const w = new Writer(1024)
   w.uint16(CHUNK.formatVersion)
   w.int32(ref.source.nodeId)
@@ -67,11 +75,16 @@ export function decodeTrailer(key: string, bytes: Uint8Array): Trailer {
 
 /** Reads a footer. @throws ZonewiseError OBJECT_CORRUPT, FORMAT_TOO_NEW */
 export function decodeFooter(key: string, footer: Uint8Array, checksum: number): ChunkFooter {
-  if (crc32c(footer) !== checksum) throw new ZonewiseError('OBJECT_CORRUPT', 'footer of a chunk does not match its checksum', { key })
+  if (crc32c(footer) !== checksum) {
+    throw new ZonewiseError('OBJECT_CORRUPT', 'footer of a chunk does not match its checksum', { key })
+  }
   const r = new Reader(footer)
   const version = r.uint16()
-  if (version !== CHUNK.formatVersion) throw new ZonewiseError('FORMAT_TOO_NEW', 'chunk has an unknown format', { key, version })
-  const source = { nodeId: r.int32(), nodeEpoch: r.float64(), nonce: Buffer.from(r.slice(8)).toString('hex'), lane: r.uint8() }
+  if (version !== CHUNK.formatVersion) {
+    throw new ZonewiseError('FORMAT_TOO_NEW', 'chunk has an unknown format', { key, version })
+  }
+  const source =
+    { nodeId: r.int32(), nodeEpoch: r.float64(), nonce: Buffer.from(r.slice(8)).toString('hex'), lane: r.uint8() }
   const chunkSeq = r.float64()
   const clusterId = r.string(false)
   const partitions = Array.from({ length: r.uint32() }, (): ChunkPartition => ({

@@ -9,7 +9,7 @@ import { crc32c } from '../binary/crc32c.ts'
 import { KAFKA_ERROR } from '../wire/error-codes.ts'
 
 export const BATCH = {
-  headerBytes: 61, lengthBytes: 12, magic: 2, magicAt: 16, crcAt: 17, crcFrom: 21,
+  headerBytes: 61, lengthBytes: 12, lengthMin: 14, magic: 2, magicAt: 16, crcAt: 17, crcFrom: 21,
   codecMask: 7, zstd: 4, timestampTypeBit: 8, transactionalBit: 16, controlBit: 32
 } as const
 
@@ -62,6 +62,19 @@ export function maxTimestampAt(bytes: Uint8Array, at: number): number {
   return i64(bytes, at + 35)
 }
 
+export function baseTimestampAt(bytes: Uint8Array, at: number): number {
+  return i64(bytes, at + 27)
+}
+
+export function recordCountAt(bytes: Uint8Array, at: number): number {
+  return i32(bytes, at + 57)
+}
+
+/** Whether all records of the batch carry the time of its append (`maxTimestampAt`), whatever their own says. */
+export function hasAppendTimeAt(bytes: Uint8Array, at: number): boolean {
+  return (bytes[at + 22]! & BATCH.timestampTypeBit) !== 0
+}
+
 /** Whether the batch at `at`, `length` bytes long, matches its CRC-32C. */
 export function batchCrcMatches(bytes: Uint8Array, at: number, length: number): boolean {
   return crc32c(bytes.subarray(at + BATCH.crcFrom, at + length)) === i32(bytes, at + BATCH.crcAt) >>> 0
@@ -73,11 +86,14 @@ export function batchCrcMatches(bytes: Uint8Array, at: number, length: number): 
  */
 export function checkBatch(bytes: Uint8Array, limits: BatchLimits, facts: BatchFacts): number {
   const total = bytes.byteLength
-  // The magic byte lies at the same place in every format: an old one is not called damaged where it is shorter.
-  if (total > BATCH.magicAt && bytes[BATCH.magicAt] !== BATCH.magic) return KAFKA_ERROR.INVALID_RECORD
-  if (total < BATCH.headerBytes) return KAFKA_ERROR.CORRUPT_MESSAGE
+  if (total <= BATCH.magicAt) return KAFKA_ERROR.INVALID_RECORD // no batch at all
   const length = i32(bytes, 8) + BATCH.lengthBytes
-  if (length < BATCH.headerBytes || length > total) return KAFKA_ERROR.CORRUPT_MESSAGE
+  if (length < BATCH.lengthBytes + BATCH.lengthMin) return KAFKA_ERROR.CORRUPT_MESSAGE
+  // The magic byte lies at the same place in every format: an old one is not called damaged.
+  const magic = bytes[BATCH.magicAt]!
+  if (magic !== BATCH.magic) return magic < BATCH.magic ? KAFKA_ERROR.INVALID_RECORD : KAFKA_ERROR.CORRUPT_MESSAGE
+  if (length > total) return KAFKA_ERROR.INVALID_RECORD // Kafka does not see a batch that is not whole
+  if (length < BATCH.headerBytes) return KAFKA_ERROR.CORRUPT_MESSAGE
   if (length > limits.messageBytesMax) return KAFKA_ERROR.MESSAGE_TOO_LARGE
   if (length < total) return KAFKA_ERROR.INVALID_RECORD // several batches in one partition
   const crc = i32(bytes, BATCH.crcAt) >>> 0
@@ -108,6 +124,16 @@ export function checkBatch(bytes: Uint8Array, limits: BatchLimits, facts: BatchF
   facts.attributes = attributes
   facts.crc = crc
   return 0
+}
+
+/** Gives all records of a batch the time of its append, in place: type, time and CRC. @returns the new CRC */
+export function stampAppendTime(bytes: Uint8Array, timeMs: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  view.setInt16(21, view.getInt16(21) | BATCH.timestampTypeBit)
+  view.setBigInt64(35, BigInt(timeMs))
+  const crc = crc32c(bytes.subarray(BATCH.crcFrom))
+  view.setUint32(BATCH.crcAt, crc)
+  return crc
 }
 
 /** Writes base offset and leader epoch (0) of one batch in place: both lie outside the CRC (PROTOCOL 2.2). */

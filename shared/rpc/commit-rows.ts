@@ -5,10 +5,15 @@ import { COMMIT_ROWS } from './commit.ts'
 
 export type CommitRow = {
   readonly position: number; readonly length: number; readonly recordCount: number; readonly maxTimestamp: number
-  readonly producerId: number; readonly producerEpoch: number; readonly baseSequence: number; readonly attributes: number
+  readonly producerId: number; readonly producerEpoch: number; readonly baseSequence: number;
+  readonly attributes: number
 }
-export type CommitRowsPartition = { readonly topicId: string; readonly partition: number; readonly batches: readonly CommitRow[] }
-export type CommitAnswer = { readonly errorCode: number; readonly baseOffset: number; readonly logAppendTimeMs: number; readonly logStartOffset: number }
+export type CommitRowsPartition =
+  { readonly topicId: string; readonly partition: number; readonly batches: readonly CommitRow[] }
+export type CommitAnswer = {
+  readonly errorCode: number; readonly baseOffset: number; readonly logAppendTimeMs: number;
+  readonly logStartOffset: number
+}
 
 export function writeRows(partitions: readonly CommitRowsPartition[]): Uint8Array {
   let size = 0
@@ -49,7 +54,9 @@ export function forEachRow(
     const batchesAt = at + COMMIT_ROWS.partitionBytes
     const batchCount = batchesAt <= rows.byteLength ? view.getUint32(at + 20) : 0
     const end = batchesAt + batchCount * COMMIT_ROWS.batchBytes
-    if (end > rows.byteLength) throw new ZonewiseError('FRAME_INVALID', 'commit rows are cut short', { at, bytes: rows.byteLength })
+    if (end > rows.byteLength) {
+      throw new ZonewiseError('FRAME_INVALID', 'commit rows are cut short', { at, bytes: rows.byteLength })
+    }
     onPartition(uuidFromBytes(rows, at), view.getUint32(at + 16), batchCount)
     for (at = batchesAt; at < end; at += COMMIT_ROWS.batchBytes)
       onBatch(view.getUint32(at), view.getUint32(at + 4), view.getUint32(at + 8), view.getFloat64(at + 12),
@@ -88,7 +95,10 @@ export class AnswersWriter {
 }
 
 /** Calls `onAnswer` for each answer, in the order of the rows' batches. */
-export function forEachAnswer(answers: Uint8Array, onAnswer: (errorCode: number, baseOffset: number, logAppendTimeMs: number, logStartOffset: number) => void): void {
+export function forEachAnswer(
+  answers: Uint8Array,
+  onAnswer: (errorCode: number, baseOffset: number, logAppendTimeMs: number, logStartOffset: number) => void
+): void {
   const view = new DataView(answers.buffer, answers.byteOffset, answers.byteLength)
   for (let at = 0; at + COMMIT_ROWS.answerBytes <= answers.byteLength; at += COMMIT_ROWS.answerBytes)
     onAnswer(view.getInt16(at), view.getFloat64(at + 2), view.getFloat64(at + 10), view.getFloat64(at + 18))
@@ -96,6 +106,7 @@ export function forEachAnswer(answers: Uint8Array, onAnswer: (errorCode: number,
 
 export function readAnswers(answers: Uint8Array): CommitAnswer[] {
   const read: CommitAnswer[] = []
-  forEachAnswer(answers, (errorCode, baseOffset, logAppendTimeMs, logStartOffset) => read.push({ errorCode, baseOffset, logAppendTimeMs, logStartOffset }))
+  forEachAnswer(answers, (errorCode, baseOffset, logAppendTimeMs, logStartOffset) =>
+    read.push({ errorCode, baseOffset, logAppendTimeMs, logStartOffset }))
   return read
 }

@@ -8,7 +8,9 @@
  * `answers` of a chunk, in the order of the rows' batches:
  *   per batch      errorCode i16 | baseOffset f64 | logAppendTimeMs f64 | logStartOffset f64             26 bytes
  */
-import { array, bytes, field, float64, int32, message, string, struct, uint16, uint32, uint8, type Infer } from '../binary/message.ts'
+import {
+  array, bytes, field, float64, int32, message, string, struct, uint16, uint32, uint8, type Infer
+} from '../binary/message.ts'
 import type { RpcCall } from './call.ts'
 
 export const COMMIT_ROWS = { partitionBytes: 24, batchBytes: 36, answerBytes: 26 } as const

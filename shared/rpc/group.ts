@@ -18,7 +18,8 @@ export const groupRequest = message('GroupRequest', versions, {
   body: field(bytes)
 })
 export const groupResponse = message('GroupResponse', versions, {
-  errorCode: field(int16), // not 0: the call did not reach a coordinator (NOT_COORDINATOR 16, COORDINATOR_LOAD_IN_PROGRESS 14, ...)
+  // not 0: the call did not reach a coordinator (NOT_COORDINATOR 16, COORDINATOR_LOAD_IN_PROGRESS 14, ...)
+  errorCode: field(int16),
   body: field(bytes)
 })
 

@@ -4,8 +4,8 @@ export type Socket = {
   readonly remoteAddress: string
   readonly remotePort: number
   /**
-   * Queues `chunks` by reference; order is kept. `taken` is called once, never during the call, when they are not looked
-   * at any more: the kernel has them, or the socket is gone. Until then the caller does not change them.
+   * Queues `chunks` by reference; order is kept. `taken` is called once, never during the call, when they are not
+   * looked at any more: the kernel has them, or the socket is gone. Until then the caller does not change them.
    */
   write(chunks: readonly Uint8Array[], taken?: () => void): void
   /** Bytes queued and not yet taken by the peer's kernel. */

@@ -41,7 +41,8 @@ export class FolderSyncer {
     const running = this.#files.syncFolder(folder)
     const group: Group = { running, next: null }
     this.#groups.set(folder, group)
-    const ended = (): void => { if (group.next === null && this.#groups.get(folder) === group) this.#groups.delete(folder) }
+    const ended =
+      (): void => { if (group.next === null && this.#groups.get(folder) === group) this.#groups.delete(folder) }
     running.then(ended, ended)
     return running
   }

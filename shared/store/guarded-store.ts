@@ -30,7 +30,9 @@ export class GuardedStore implements ObjectStore {
     if (this.#clock.monotonicMs() - this.#askedMs >= ASK_AGAIN_MS) await (this.#asking ??= this.#ask())
     const free = this.#freeBytes
     if (free !== null && free - this.#bytesInFlight - bytes < this.#freeBytesMin)
-      throw new ZonewiseError('STORE_FULL', 'too little free space', { key, freeBytes: free, freeBytesMin: this.#freeBytesMin })
+      throw new ZonewiseError(
+        'STORE_FULL', 'too little free space', { key, freeBytes: free, freeBytesMin: this.#freeBytesMin }
+      )
     this.#bytesInFlight += bytes
     try {
       await this.#inner.putIfAbsent(key, chunks)

@@ -62,6 +62,7 @@ export class HandleCache {
 
   #closeIfDone(handle: Handle): void {
     if (!handle.dropped || handle.users > 0) return
-    handle.opened.then((opened) => opened?.file.close(), () => {}).catch(() => {}) // nothing was written: nothing to lose
+    // nothing was written: nothing to lose
+    handle.opened.then((opened) => opened?.file.close(), () => {}).catch(() => {})
   }
 }

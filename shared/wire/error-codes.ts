@@ -141,8 +141,6 @@ export const KAFKA_ERROR = {
 } as const
 
 export type KafkaErrorName = keyof typeof KAFKA_ERROR
-export type KafkaErrorCode = (typeof KAFKA_ERROR)[KafkaErrorName]
-
 const names: ReadonlyMap<number, KafkaErrorName> =
   new Map(Object.entries(KAFKA_ERROR).map(([name, code]) => [code, name as KafkaErrorName]))
 

@@ -47,7 +47,8 @@ function parseHex(out: string): Row[] {
 
 /** kcat says lengths, so that any bytes can be told apart. */
 async function consumeWithKcat(bootstrap: string, topic: string): Promise<Row[]> {
-  const out = await run('kcat', ['-b', bootstrap, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-f', '%p %o %K %S\n%k%s'])
+  const out =
+    await run('kcat', ['-b', bootstrap, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-f', '%p %o %K %S\n%k%s'])
   const rows: Row[] = []
   const hex = (text: string): string => Buffer.from(text, 'latin1').toString('hex')
   for (let at = 0; at < out.length;) {
@@ -66,7 +67,8 @@ function newKafkajs(bootstrap: string): kafkajs.Kafka {
 }
 
 async function consumeWithKafkajs(bootstrap: string, topic: string, count: number): Promise<Row[]> {
-  const consumer = newKafkajs(bootstrap).consumer({ groupId: `kafkajs-${process.pid}-${groups++}`, maxWaitTimeInMs: 100 })
+  const consumer =
+    newKafkajs(bootstrap).consumer({ groupId: `kafkajs-${process.pid}-${groups++}`, maxWaitTimeInMs: 100 })
   const rows: Row[] = []
   const done = Promise.withResolvers<void>()
   await consumer.connect()
@@ -74,7 +76,9 @@ async function consumeWithKafkajs(bootstrap: string, topic: string, count: numbe
   await consumer.run({
     eachBatch: ({ batch: { partition, messages } }) => {
       for (const { key, value, offset } of messages)
-        rows.push({ partition, offset: Number(offset), key: key?.toString('hex') ?? '', value: value?.toString('hex') ?? '' })
+        rows.push(
+          { partition, offset: Number(offset), key: key?.toString('hex') ?? '', value: value?.toString('hex') ?? '' }
+        )
       if (rows.length >= count) done.resolve()
       return Promise.resolve()
     }
@@ -85,8 +89,11 @@ async function consumeWithKafkajs(bootstrap: string, topic: string, count: numbe
 }
 
 async function consumeWithPlatformatic(bootstrap: string, topic: string, count: number): Promise<Row[]> {
-  const consumer = new PlatformaticConsumer({ groupId: `platformatic-${process.pid}-${groups++}`, clientId: 'client-tests', bootstrapBrokers: [bootstrap] })
-  const stream = await consumer.consume({ topics: [topic], mode: MessagesStreamModes.EARLIEST, autocommit: false, maxWaitTime: 100 })
+  const consumer = new PlatformaticConsumer(
+    { groupId: `platformatic-${process.pid}-${groups++}`, clientId: 'client-tests', bootstrapBrokers: [bootstrap] }
+  )
+  const stream =
+    await consumer.consume({ topics: [topic], mode: MessagesStreamModes.EARLIEST, autocommit: false, maxWaitTime: 100 })
   const rows: Row[] = []
   const all = (async () => {
     for await (const { partition, offset, key, value } of stream) {
@@ -106,10 +113,14 @@ async function within(work: Promise<void>, ms: number): Promise<void> {
   clearTimeout(timer)
 }
 
-export async function produceWithKafkajs(bootstrap: string, topic: string, rows: readonly { key: string; value: string }[]): Promise<void> {
+export async function produceWithKafkajs(
+  bootstrap: string, topic: string, rows: readonly { key: string; value: string }[]
+): Promise<void> {
   const producer = newKafkajs(bootstrap).producer({ idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
   for (let at = 0; at < rows.length; at += 5_000)
-    await producer.send({ topic, acks: -1, messages: rows.slice(at, at + 5_000).map(({ key, value }) => ({ key: Buffer.from(key, 'hex'), value: Buffer.from(value, 'hex') })) })
+    await producer.send({ topic, acks: -1, messages: rows.slice(at, at + 5_000).map(
+      ({ key, value }) => ({ key: Buffer.from(key, 'hex'), value: Buffer.from(value, 'hex') })
+    ) })
   await producer.disconnect()
 }

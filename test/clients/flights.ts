@@ -28,8 +28,10 @@ async function start(folder: string): Promise<{ child: ChildProcess; endpoints: 
   const file = join(folder, 'endpoints.json')
   rmSync(file, { force: true })
   const listeners = ['1', '2', '3'].flatMap((n) => ['--listener', `zone=local-az${n},port=0`])
-  const child = spawn(process.execPath, [join(root, 'cli/zonewise.mjs'), 'start', '--data', join(folder, 'data'), ...listeners,
-    '--http', '127.0.0.1:0', '--endpoints-file', file, '--log-level', 'warn'], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const child =
+    spawn(process.execPath, [join(root, 'cli/zonewise.mjs'), 'start', '--data', join(folder, 'data'), ...listeners,
+    '--http', '127.0.0.1:0', '--endpoints-file', file, '--log-level',
+    'warn'], { stdio: ['ignore', 'ignore', 'inherit'] })
   const endMs = Date.now() + 20_000
   while (!existsSync(file)) {
     if (Date.now() > endMs || child.exitCode !== null) throw new Error('server did not become ready')
@@ -60,7 +62,9 @@ function content(rows: readonly { key: string; value: string }[]): string {
   return hash.digest('hex')
 }
 
-async function readEverywhere(topic: string, zones: readonly string[], sent: readonly { key: string; value: string }[]): Promise<void> {
+async function readEverywhere(
+  topic: string, zones: readonly string[], sent: readonly { key: string; value: string }[]
+): Promise<void> {
   const digests = new Set<string>()
   for (const [z, bootstrap] of zones.entries()) {
     for (const reader of READERS) {
@@ -68,23 +72,36 @@ async function readEverywhere(topic: string, zones: readonly string[], sent: rea
       const rows = await consumeWith(reader, bootstrap, topic, sent.length)
       digests.add(digest(rows))
       const same = rows.length === sent.length && content(rows) === content(sent)
-      check(`${topic}: ${reader} in zone ${z + 1} reads what was produced`, same, `${rows.length} records in ${Date.now() - startedMs} ms`)
+      check(
+        `${topic}: ${reader} in zone ${z + 1} reads what was produced`, same,
+        `${rows.length} records in ${Date.now() - startedMs} ms`
+      )
     }
   }
-  check(`${topic}: every reader saw the same record at the same offset`, digests.size === 1, `${digests.size} digest(s)`)
+  check(
+    `${topic}: every reader saw the same record at the same offset`, digests.size === 1, `${digests.size} digest(s)`
+  )
 }
 
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'zonewise-clients-'))
   let server = await start(folder)
   try {
-    const flights = JSON.parse(readFileSync(join(here, 'node_modules/vega-datasets/data/flights-200k.json'), 'utf8')) as { distance: number }[]
-    const sent = flights.map((row) => ({ key: Buffer.from(String(row.distance)).toString('hex'), value: Buffer.from(JSON.stringify(row)).toString('hex') }))
+    const flights = JSON.parse(
+      readFileSync(join(here, 'node_modules/vega-datasets/data/flights-200k.json'), 'utf8')
+    ) as { distance: number }[]
+    const sent =
+      flights.map((row) => ({
+        key: Buffer.from(String(row.distance)).toString('hex'), value: Buffer.from(JSON.stringify(row)).toString('hex')
+      }))
     const lines = flights.map((row) => `${row.distance}\t${JSON.stringify(row)}\n`).join('')
     let zones = server.endpoints.listeners.map(({ host, port }) => `${host}:${port}`)
     const [first = ''] = zones
-    const cli = (args: string[]): Promise<string> => run(process.execPath, [join(root, 'cli/zonewise.mjs'), ...args, '--bootstrap-server', first])
-    for (const topic of ['flights-kcat', 'flights-kafkajs', 'bytes']) await cli(['topic', 'create', topic, '--partitions', '6'])
+    const cli = (args: string[]): Promise<string> =>
+      run(process.execPath, [join(root, 'cli/zonewise.mjs'), ...args, '--bootstrap-server', first])
+    for (const topic of ['flights-kcat', 'flights-kafkajs', 'bytes']) {
+      await cli(['topic', 'create', topic, '--partitions', '6'])
+    }
     check('zonewise topic list names the topics', (await cli(['topic', 'list'])).includes('flights-kcat'))
     await run('kcat', ['-b', first, '-P', '-t', 'flights-kcat', '-K', '\t', '-X', 'enable.idempotence=true'], lines)
     await readEverywhere('flights-kcat', zones, sent)
@@ -97,14 +114,20 @@ async function main(): Promise<void> {
 
     const ledger = await fetch(`http://${server.endpoints.http.host}:${server.endpoints.http.port}/api/ledger`)
     const { rows } = await ledger.json() as { rows: { payload: boolean; crosses: boolean; bytes: number }[] }
-    const crossing = rows.filter(({ payload, crosses }) => payload && crosses).reduce((sum, { bytes }) => sum + bytes, 0)
-    check('no payload byte crossed a zone', crossing === 0 && rows.some(({ payload, bytes }) => payload && bytes > 1_000_000), `${crossing} payload bytes`)
+    const crossing =
+      rows.filter(({ payload, crosses }) => payload && crosses).reduce((sum, { bytes }) => sum + bytes, 0)
+    check(
+      'no payload byte crossed a zone',
+      crossing === 0 && rows.some(({ payload, bytes }) => payload && bytes > 1_000_000), `${crossing} payload bytes`
+    )
 
     await stop(server.child, 'SIGKILL')
     server = await start(folder)
     zones = server.endpoints.listeners.map(({ host, port }) => `${host}:${port}`)
     const again = await consumeWith('kcat', zones[2] ?? '', 'flights-kcat', sent.length)
-    check('after kill -9 and a restart every record is there', content(again) === content(sent), `${again.length} records`)
+    check(
+      'after kill -9 and a restart every record is there', content(again) === content(sent), `${again.length} records`
+    )
     const code = await stop(server.child, 'SIGTERM')
     check('SIGTERM ends with exit code 0', code === 0, `exit code ${code}`)
   } finally {

@@ -8,7 +8,10 @@ const RETRIES = 1_000_000
 const RETRY_MS_MAX = 500
 const PAUSE_MS = 20
 
-export type KafkajsParts = { readonly name: string; readonly broker: string; readonly topic: string; readonly partitionCount: number; readonly history: History }
+export type KafkajsParts = {
+  readonly name: string; readonly broker: string; readonly topic: string; readonly partitionCount: number;
+  readonly history: History
+}
 
 export class KafkajsProducer {
   readonly #parts: KafkajsParts
@@ -23,7 +26,8 @@ export class KafkajsProducer {
     parts.history.producers.set(parts.name, 'idempotent')
     quietNegativeTimeouts()
     this.#kafka = new kafkajs.Kafka({
-      clientId: parts.name, brokers: [parts.broker], logLevel: kafkajs.logLevel.NOTHING, requestTimeout: 3_000, connectionTimeout: 1_000,
+      clientId: parts.name, brokers: [parts.broker], logLevel: kafkajs.logLevel.NOTHING, requestTimeout: 3_000,
+      connectionTimeout: 1_000,
       retry: { retries: RETRIES, initialRetryTime: 100, maxRetryTime: RETRY_MS_MAX }
     })
   }
@@ -54,10 +58,13 @@ export class KafkajsProducer {
     for (const record of records) history.add({ kind: 'sent', partition: where, record })
     // The same records again have the same sequence again: kafkajs counts only what was answered.
     const answer = await this.#again(`${where} from ${first}`, async () => (await producer.send({
-      topic, acks: -1, timeout: 2_000, messages: records.map(({ counter }) => ({ partition, value: `${name}:${counter}:` }))
+      topic, acks: -1, timeout: 2_000,
+      messages: records.map(({ counter }) => ({ partition, value: `${name}:${counter}:` }))
     }))[0])
     const baseOffset = Number(answer?.baseOffset)
-    if (answer !== undefined) records.forEach((record, i) => history.add({ kind: 'acked', partition: where, record, offset: baseOffset + i }))
+    if (answer !== undefined) {
+      records.forEach((record, i) => history.add({ kind: 'acked', partition: where, record, offset: baseOffset + i }))
+    }
   }
 
   /** What kafkajs calls retriable is tried again; anything else ends this producer. */

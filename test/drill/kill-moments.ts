@@ -20,7 +20,9 @@ export type MomentParts = { readonly launched: Launched; readonly folder: string
   readonly startingMsMax: number; readonly untilReady: () => Promise<void> }
 
 /** Resolves when it is time; the server may have ended by itself meanwhile. */
-export async function awaitMoment(moment: Moment, { launched, folder, rng, startingMsMax, untilReady }: MomentParts): Promise<void> {
+export async function awaitMoment(
+  moment: Moment, { launched, folder, rng, startingMsMax, untilReady }: MomentParts
+): Promise<void> {
   const [journal, snapshots] = [join(folder, 'data', 'journal'), join(folder, 'data', 'store', 'snapshots')]
   if (moment === 'starting') return pause(rng.below(startingMsMax))
   if (moment === 'recovering') return changes(journal, /./, 1 + rng.below(6))

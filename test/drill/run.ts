@@ -10,11 +10,14 @@ import { runKillDrill } from './kill-drill.ts'
 const VIOLATIONS_SHOWN = 20
 
 const { values } = parseArgs({ options: {
-  kills: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' }, folder: { type: 'string' }, verbose: { type: 'boolean', default: false }
+  kills: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' }, folder: { type: 'string' },
+  verbose: { type: 'boolean', default: false }
 } })
 const [kills, seed] = [Number(values.kills), Number(values.seed)]
 if (!Number.isSafeInteger(kills) || kills < 1 || !Number.isSafeInteger(seed)) {
-  process.stderr.write('usage: npm run drill -- [--kills WHOLE_NUMBER] [--seed WHOLE_NUMBER] [--folder KEPT_FOLDER] [--verbose]\n')
+  process.stderr.write(
+    'usage: npm run drill -- [--kills WHOLE_NUMBER] [--seed WHOLE_NUMBER] [--folder KEPT_FOLDER] [--verbose]\n'
+  )
   process.exit(2)
 }
 
@@ -24,8 +27,11 @@ const folder = values.folder ?? temporaryFolder()
 const report = await runKillDrill({ folder, kills, seed, ...(values.verbose ? { echo: print } : {}) })
 const { readyMs, counts, violations } = report
 const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1)
-print(`seed ${seed}: ${kills} kills in ${seconds} s: ${Object.entries(report.kills).map(([moment, count]) => `${count} ${moment}`).join(', ')}`)
-print(`ready ${readyMs.length} times: median ${Math.round(readyMs[readyMs.length >> 1]!)} ms, worst ${Math.round(readyMs.at(-1)!)} ms; load ${loadavg()[0]!.toFixed(1)}`)
+const moments = Object.entries(report.kills).map(([moment, count]) => `${count} ${moment}`).join(', ')
+print(`seed ${seed}: ${kills} kills in ${seconds} s: ${moments}`)
+const [medianMs, worstMs] = [readyMs[readyMs.length >> 1]!, readyMs.at(-1)!].map(Math.round)
+const load = loadavg()[0]!.toFixed(1)
+print(`ready ${readyMs.length} times: median ${medianMs} ms, worst ${worstMs} ms; load ${load}`)
 print(`records: ${counts.sent} sent, ${counts.acked} acked, ${counts.read} read, ${counts.stored} stored`)
 for (const [message, count] of report.warnings) print(`warned ${count} times: ${message}`)
 for (const { rule, what } of violations.slice(0, VIOLATIONS_SHOWN)) print(`VIOLATION ${rule}: ${what}`)

@@ -1,12 +1,14 @@
 /**
- * A broker for tests of the gateway: it leads every shard, gives out offsets, plans and reads, all in memory and at once.
- * `decide` and `canRead` are the places where a test makes it fail.
+ * A broker for tests of the gateway: it leads every shard, gives out offsets, plans and reads, all in memory and at
+ * once. `decide` and `canRead` are the places where a test makes it fail.
  */
 import type { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { chunkKey, type Source } from '#shared/object/chunk-ref.ts'
 import { AnswersWriter, forEachRow } from '#shared/rpc/commit-rows.ts'
 import { CHUNK_STATUS, commitCall, type CommitRequest, type CommitResponse } from '#shared/rpc/commit.ts'
-import { offsetsCall, planCall, readCall, type OffsetsRequest, type PlanRequest, type PlanResponse } from '#shared/rpc/read.ts'
+import {
+  offsetsCall, planCall, readCall, type OffsetsRequest, type PlanRequest, type PlanResponse
+} from '#shared/rpc/read.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import type { Transport } from '#shared/transport/transport.ts'
@@ -43,7 +45,9 @@ export class BrokerTwin {
       const key = chunkKey({ source, chunkSeq })
       this.reads.push(key)
       if (isAhead) return { response: { errorCodes: [] }, payload: [] }
-      if (!this.canRead(key)) return { response: { errorCodes: ranges.map(() => KAFKA_ERROR.KAFKA_STORAGE_ERROR) }, payload: [] }
+      if (!this.canRead(key)) {
+        return { response: { errorCodes: ranges.map(() => KAFKA_ERROR.KAFKA_STORAGE_ERROR) }, payload: [] }
+      }
       const payload = await Promise.all(ranges.map((range) => this.#store.get(key, range, this.#memory)))
       return { response: { errorCodes: ranges.map(() => 0) }, payload }
     })
@@ -75,7 +79,9 @@ export class BrokerTwin {
       const baseOffset = log.nextOffset
       log.nextOffset += recordCount
       writer.add(0, baseOffset, -1, 0)
-      log.runs.push({ source, chunkSeq, position, length, baseOffset, endOffset: log.nextOffset, lengthBefore: 0, chunksBehind: 0 })
+      log.runs.push(
+        { source, chunkSeq, position, length, baseOffset, endOffset: log.nextOffset, lengthBefore: 0, chunksBehind: 0 }
+      )
     })
     return writer.finish()
   }
@@ -112,7 +118,9 @@ export class BrokerTwin {
       found.push(run)
       bytes += run.length
     }
-    return { errorCode, highWatermark: nextOffset, lastStableOffset: nextOffset, logStartOffset: 0, runs: found, isCut: false }
+    return {
+      errorCode, highWatermark: nextOffset, lastStableOffset: nextOffset, logStartOffset: 0, runs: found, isCut: false
+    }
   }
 
   #offsets({ partitions }: OffsetsRequest): { partitions: { errorCode: number; offset: number; timestamp: number }[] } {

@@ -29,14 +29,14 @@ export type DataTwin = {
 
 /** One node of both roles in az1; the log cache is off unless given, so that reads go through the zone's reader. */
 export function dataTwin(given: Partial<GatewaySettings> = {}): DataTwin {
-  const { services, runtime, catalog, log } = gatewayTwin()
+  const { services, runtime, catalog, log } = gatewayTwin(given)
   const settings: GatewaySettings = { ...gatewaySettings.defaults(), logCacheBytesMax: 0, ...given }
   const node = nodeOf(1, 'az1')
   const membership = new StaticMembership(snapshotOf([node]))
   const network = new InProcessNetwork({ ledger: new Ledger(), timer: runtime.timer })
   const transport = network.attach(node)
   const memory = new MemoryStore(runtime.clock)
-  const pool = new MemoryPool({ freeBytesMax: 2 ** 20, poison: true })
+  const pool = new MemoryPool({ regionBytes: 2 ** 20, poison: true })
   const store = new FaultyStore(memory, runtime.timer, runtime.chance)
   const broker = new BrokerTwin(transport, memory, pool, runtime)
   const ingest = new Ingest({ nodeId: 1, nodeEpoch: 7, clusterId: CLUSTER_ID, store, memory: pool, transport, membership, runtime, log, settings })

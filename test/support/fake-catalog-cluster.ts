@@ -15,7 +15,8 @@ import { ManualRuntime } from './manual-runtime.ts'
 import { snapshotOf } from './snapshots.ts'
 
 export const CATALOG_LIMITS = {
-  topicPartitionsMax: 100, partitionsMax: 1_000, producerIdsMax: 1_000, defaultPartitionCount: 1, defaultReplicationFactor: 1
+  topicPartitionsMax: 100, partitionsMax: 1_000, producerIdsMax: 1_000, defaultPartitionCount: 1,
+  defaultReplicationFactor: 1
 } as const
 const SETTINGS = { callsMax: 100, topicsMax: 4, callTimeoutMs: 500, retryMinMs: 10, retryMaxMs: 200 } as const
 const NODE_IDS = [1, 2, 3]
@@ -31,10 +32,14 @@ export class FakeCatalogCluster {
   readonly shardCount: number
   #live = new Set<number>()
 
-  constructor(rng: Rng, { shardCount = 4, appendMsMax = 0 }: { readonly shardCount?: number; readonly appendMsMax?: number } = {}) {
+  constructor(
+    rng: Rng, { shardCount = 4, appendMsMax = 0 }: { readonly shardCount?: number; readonly appendMsMax?: number } = {}
+  ) {
     this.shardCount = shardCount
     this.shards = new FakeShards(this.runtime, rng, appendMsMax)
-    this.network = new InProcessNetwork({ ledger: new Ledger(), timer: this.runtime.timer, onBug: (error) => { this.bugs.push(error) } })
+    this.network = new InProcessNetwork(
+      { ledger: new Ledger(), timer: this.runtime.timer, onBug: (error) => { this.bugs.push(error) } }
+    )
     this.membership = new StaticMembership(snapshotOf([], { shardCount }))
     this.client = this.network.attach({ nodeId: CLIENT, zone: 'az1' })
     for (const nodeId of NODE_IDS) this.#begin(nodeId)
@@ -66,7 +71,8 @@ export class FakeCatalogCluster {
   }
 
   /** Calls whoever leads the catalog; moves time on until there is an answer. */
-  async call<Request, Response>(call: RpcCall<Request, Response>, request: Request, deadlineMs = 20_000): Promise<Response> {
+  async call<Request,
+  Response>(call: RpcCall<Request, Response>, request: Request, deadlineMs = 20_000): Promise<Response> {
     const node = leaderOf(this.membership.current(), CATALOG_SHARD)
     let settled = false
     const reply = this.client.call(node, call, request, { deadlineMs }).finally(() => { settled = true })
@@ -80,7 +86,9 @@ export class FakeCatalogCluster {
     const leaders = this.shards.leadersOf(nodeId)
     serveShardTopics({ transport, leaders, catalog: this.shards.catalog(), shardCount: this.shardCount })
     const { membership, runtime } = this
-    void new CatalogDriver({ leaders, membership, transport, runtime, log: silentLog, limits: CATALOG_LIMITS, settings: SETTINGS })
+    void new CatalogDriver(
+      { leaders, membership, transport, runtime, log: silentLog, limits: CATALOG_LIMITS, settings: SETTINGS }
+    )
     this.#live.add(nodeId)
   }
 

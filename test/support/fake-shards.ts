@@ -103,7 +103,9 @@ export class FakeShards {
 
   #journal(shard: number): Journal {
     let journal = this.#journals.get(shard)
-    if (journal === undefined) this.#journals.set(shard, (journal = { state: newShardState(), entries: [], leader: null, epoch: 0 }))
+    if (journal === undefined) {
+      this.#journals.set(shard, (journal = { state: newShardState(), entries: [], leader: null, epoch: 0 }))
+    }
     return journal
   }
 }

@@ -39,7 +39,7 @@ const sum = (bytes: Uint8Array): string => crc32(bytes).toString(16)
 
 export function newReader(limits: Partial<ReaderLimits> = {}): { readonly reader: FrameReader; readonly sink: RecordingSink; readonly pool: MemoryPool } {
   const sink = new RecordingSink()
-  const pool = new MemoryPool({ freeBytesMax: 2 ** 24, poison: true })
+  const pool = new MemoryPool({ regionBytes: 2 ** 20, poison: true })
   return { sink, pool, reader: new FrameReader(sink, new ReceiveMemory(pool), { ...LIMITS, ...limits }) }
 }
 

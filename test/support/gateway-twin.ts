@@ -2,7 +2,9 @@
 import { gatewaySettings, type GatewaySettings } from '#gateway/config.ts'
 import type { GatewayServices, RequestContext } from '#gateway/api/handler.ts'
 import { ProducerIds } from '#gateway/api/producer-ids.ts'
+import { ListenerMetrics } from '#gateway/metrics.ts'
 import { observedThroughListener } from '#gateway/zone/client-zone.ts'
+import { AnswerBytes } from '#gateway/listener/answer-bytes.ts'
 import { FrameArena } from '#gateway/listener/frame-arena.ts'
 import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import type { CatalogReader, TopicInfo } from '#shared/cluster/catalog-reader.ts'
@@ -71,7 +73,7 @@ export class CatalogTwin implements CatalogReader {
 export function topic(name: string, given: Partial<TopicInfo> = {}): TopicInfo {
   const partitionCount = given.partitionCount ?? 3
   const topicId = Buffer.from(name.padEnd(16, '.')).toString('base64url')
-  return { topicId, name, partitionCount, readyPartitionCount: partitionCount, replicationFactor: 1, configs: {}, state: 'ready', ...given }
+  return { topicId, name, partitionCount, readyPartitionCount: partitionCount, replicationFactor: 1, configs: {}, state: 'ready', replacedMs: null, ...given }
 }
 
 type Answerer = (node: number, request: never, options: CallOptions) => unknown
@@ -122,6 +124,7 @@ export type Twin = {
   readonly membership: StaticMembership
   readonly log: RecordingLog
   readonly ledger: Ledger
+  readonly listenerMetrics: ListenerMetrics
 }
 
 /** Node 1 in az1. Handlers of data are not served: there is no fetcher, and of the ingest only the memory of frames. */
@@ -132,18 +135,20 @@ export function gatewayTwin(settings: Partial<GatewaySettings> = {}): Twin {
   const membership = new StaticMembership(snapshotOf())
   const log = new RecordingLog()
   const ledger = new Ledger()
+  const metrics = new Metrics()
+  const listenerMetrics = new ListenerMetrics(metrics, 'az1')
   const caller = { membership, transport, log, settings: { ...gatewaySettings.defaults(), ...settings } }
   const services = {
-    nodeId: 1, nodeEpoch: 7, zone: 'az1', clusterId: CLUSTER_ID, runtime, ledger, metrics: new Metrics(), catalog,
-    producerIds: new ProducerIds(caller), ingest: { arena: new FrameArena(new MemoryPool({ freeBytesMax: 2 ** 20, poison: true })) }, ...caller
+    nodeId: 1, nodeEpoch: 7, zone: 'az1', clusterId: CLUSTER_ID, runtime, ledger, metrics, catalog,
+    producerIds: new ProducerIds(caller), answerBytes: new AnswerBytes(caller.settings.answerBytesMax, listenerMetrics.answerBytes), ingest: { arena: new FrameArena(new MemoryPool({ regionBytes: 2 ** 20, poison: true })) }, ...caller
   }
-  return { services: services as unknown as GatewayServices, runtime, catalog, transport, membership, log, ledger }
+  return { services: services as unknown as GatewayServices, runtime, catalog, transport, membership, log, ledger, listenerMetrics }
 }
 
 export function contextOf(given: Partial<RequestContext> = {}): RequestContext {
   const listener = given.listener ?? listenerOf(1, 'az1')
   return {
     connectionId: '1-7-1', listener, zone: listener.zone, zoneEvidence: observedThroughListener(listener.zone), principal: 'anonymous',
-    clientId: 'test', clientHost: '/10.0.0.7', requestId: '1-7-1-1', signal: new AbortController().signal, claimRack() {}, holdOrder: () => () => {}, keepUntilSent() {}, ...given
+    clientId: 'test', clientHost: '/10.0.0.7', requestId: '1-7-1-1', signal: new AbortController().signal, claimRack() {}, holdOrder: () => () => {}, afterwards() {}, ...given
   }
 }

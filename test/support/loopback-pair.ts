@@ -17,7 +17,7 @@ export type LoopbackNode = { readonly info: NodeInfo; readonly transport: Networ
 
 export class LoopbackPair {
   readonly ledger = new Ledger()
-  readonly memory = new MemoryPool({ freeBytesMax: 2 ** 24, poison: true })
+  readonly memory = new MemoryPool({ regionBytes: 2 ** 20, poison: true })
   readonly bugs: unknown[] = []
   readonly #settings: TransportSettings
   readonly #log: Log

@@ -70,7 +70,9 @@ export class ManualRuntime implements Runtime {
     let next: Waiting | null = null
     for (const waiting of this.#waiting) {
       if (waiting.atMs > untilMs) continue
-      if (next === null || waiting.atMs < next.atMs || (waiting.atMs === next.atMs && waiting.order < next.order)) next = waiting
+      if (next === null || waiting.atMs < next.atMs || (waiting.atMs === next.atMs && waiting.order < next.order)) {
+        next = waiting
+      }
     }
     if (next === null) return false
     this.#waiting.delete(next)

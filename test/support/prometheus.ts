@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 
 const SAMPLE = /^([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\]|\\.)*",?)+)\})? (-?[0-9.e+-]+|NaN|[+-]Inf)$/
 
-export type Sample = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number }
+export type Sample =
+  { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number }
 
 export class Scrape {
   readonly types = new Map<string, string>() // by name of the metric
@@ -21,14 +22,17 @@ export class Scrape {
       assert(!series.has(key), `stands twice: ${key}`)
       series.add(key)
       const pairs = [...labels.matchAll(/([a-z]+)="((?:[^"\\]|\\.)*)"/g)].map(([, label, text]) => [label!, text!])
-      this.samples.push({ name: name!, labels: Object.fromEntries(pairs) as Record<string, string>, value: Number(value) })
+      this.samples.push(
+        { name: name!, labels: Object.fromEntries(pairs) as Record<string, string>, value: Number(value) }
+      )
     }
   }
 
   /** The sum of the samples of `name` that have these labels. */
   sum(name: string, labels: Readonly<Record<string, string>> = {}): number {
     const wanted = Object.entries(labels)
-    return this.samples.filter((one) => one.name === name && wanted.every(([label, text]) => one.labels[label] === text))
+    return this.samples.filter((one) =>
+      one.name === name && wanted.every(([label, text]) => one.labels[label] === text))
       .reduce((sum, { value }) => sum + value, 0)
   }
 }

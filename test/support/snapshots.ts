@@ -7,8 +7,11 @@ export function nodeOf(nodeId: number, zone: string, roles = { gateway: true, br
 
 /** Nodes in ascending order of their ids, in `zoneCount` zones by turns. */
 export function snapshotOf(
-  nodeIds: readonly number[], options: { readonly zoneCount?: number; readonly shardCount?: number; readonly version?: number } = {}
+  nodeIds: readonly number[],
+  options: { readonly zoneCount?: number; readonly shardCount?: number; readonly version?: number } = {}
 ): ClusterSnapshot {
   const { zoneCount = 3, shardCount = 16, version = 1 } = options
-  return { version, clusterId: 'test-cluster', shardCount, nodes: nodeIds.map((nodeId) => nodeOf(nodeId, `az${nodeId % zoneCount}`)) }
+  return { version, clusterId: 'test-cluster', shardCount, nodes: nodeIds.map(
+    (nodeId) => nodeOf(nodeId, `az${nodeId % zoneCount}`)
+  ) }
 }

@@ -6,7 +6,9 @@ import { join } from 'node:path'
 const made: string[] = []
 
 export function temporaryFolder(): string {
-  if (made.length === 0) process.once('exit', () => made.forEach((path) => rmSync(path, { recursive: true, force: true })))
+  if (made.length === 0) {
+    process.once('exit', () => made.forEach((path) => rmSync(path, { recursive: true, force: true })))
+  }
   const path = mkdtempSync(join(tmpdir(), 'zonewise-'))
   made.push(path)
   return path

@@ -53,7 +53,7 @@ export class TransportPair {
   readonly runtime: Runtime
   readonly streams: MemoryStreams
   readonly ledger = new Ledger()
-  readonly memory = new MemoryPool({ freeBytesMax: 2 ** 24, poison: true })
+  readonly memory = new MemoryPool({ regionBytes: 2 ** 20, poison: true })
   readonly bugs: unknown[] = []
   readonly #options: PairOptions
   readonly #infos = new Map<number, NodeInfo>() // as the registry has it

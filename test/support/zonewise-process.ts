@@ -10,7 +10,9 @@ const POLL_MS = 20
 
 export type Ran = { readonly code: number | null; readonly stdout: Buffer; readonly stderr: string }
 export type Endpoints = {
-  readonly listeners: readonly { readonly zone: string; readonly host: string; readonly port: number; readonly nodeId: number }[]
+  readonly listeners: readonly {
+    readonly zone: string; readonly host: string; readonly port: number; readonly nodeId: number
+  }[]
   readonly http: { readonly host: string; readonly port: number }
 }
 export type Server = {
@@ -24,7 +26,9 @@ export type Server = {
 }
 
 /** Runs one command to its end. `input` becomes its standard input. */
-export async function zonewise(args: readonly string[], input: Uint8Array | string = '', env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+export async function zonewise(
+  args: readonly string[], input: Uint8Array | string = '', env: NodeJS.ProcessEnv = {}
+): Promise<Ran> {
   const child = spawn(process.execPath, [ZONEWISE, ...args], { stdio: 'pipe', env: { ...process.env, ...env } })
   const stdout: Buffer[] = []
   let stderr = ''
@@ -48,10 +52,16 @@ export type Launched = {
 export const FREE_LISTENERS = ['a', 'b', 'c'].map((zone) => `zone=zone-${zone},port=0`)
 
 /** Starts a server with its data in `folder` and waits for nothing. */
-export function launchServer(folder: string, flags: readonly string[] = [], listeners: readonly string[] = FREE_LISTENERS): Launched {
+export function launchServer(
+  folder: string, flags: readonly string[] = [], listeners: readonly string[] = FREE_LISTENERS
+): Launched {
   const file = join(folder, `endpoints-${process.hrtime.bigint()}.json`)
-  const args = ['start', '--data', join(folder, 'data'), '--endpoints-file', file, ...listeners.flatMap((spec) => ['--listener', spec])]
-  const child = spawn(process.execPath, [ZONEWISE, ...args, '--http', '127.0.0.1:0', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const args = ['start', '--data', join(folder, 'data'), '--endpoints-file', file, ...listeners.flatMap(
+    (spec) => ['--listener', spec]
+  )]
+  const child = spawn(
+    process.execPath, [ZONEWISE, ...args, '--http', '127.0.0.1:0', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] }
+  )
   let output = ''
   child.stdout.on('data', (bytes: Buffer) => { output += bytes.toString() })
   child.stderr.on('data', (bytes: Buffer) => { output += bytes.toString() })

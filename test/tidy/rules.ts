@@ -61,27 +61,96 @@ export const ALL_BANS: readonly Ban[] = [
   { pattern: /@ts-ignore|@ts-nocheck/, instead: 'correct the type' }
 ]
 
-/** What we write to; longer lines are counted. */
-export const LINE_COLUMNS_GOAL = 120
-/** What stops a commit. */
-export const LINE_COLUMNS_MAX = 200
+export const LINE_COLUMNS_MAX = 120
 export const FILE_LINES_MAX = 350
 
-/** Lines that only data makes long: a row of settings, an error, a command's flag, a table of a message. */
+/** Lines that only data makes long: a row of settings, an error, a command's flag, the title of a test. */
 export const LONG_LINES_ALLOWED: readonly { readonly file: RegExp; readonly line: RegExp }[] = [
   { file: /configs?\.ts$/, line: /doc: / },
   { file: /metrics\.ts$/, line: /help: / },
   { file: /shared\/errors\/error-codes\.ts$/, line: /todo: / },
   { file: /cli\/command\/commands\.ts$/, line: /doc: |summary: / },
-  { file: /^test\//, line: /./ },
-  { file: /./, line: /^import / }
+  { file: /^test\//, line: /^\s*test\(/ }
 ]
+
+/** Files with lines longer than LINE_COLUMNS_MAX, from before the rule: whoever wraps them takes them off. */
+export const WRAP_YET: ReadonlySet<string> = new Set([
+  'broker/partition/commit-service.ts', 'broker/reader/zone-reader.ts', 'broker/shard/durable-shard.ts',
+  'broker/shard/feed-sender.ts', 'broker/shard/leadership.ts', 'broker/shard/shard-host.ts',
+  'broker/shard/shard-index.ts', 'broker/shard/snapshot-store.ts', 'broker/shard/snapshot.ts',
+  'broker/shard/view-runner.ts', 'cli/http/http-server.ts', 'cli/node/embedded.ts', 'cli/node/node.ts',
+  'cli/platform/data-folder.ts', 'gateway/api/fetch.ts', 'gateway/api/handler.ts', 'gateway/fetch/fetcher.ts',
+  'gateway/gateway.ts', 'gateway/ingest/ingest.ts', 'gateway/listener/client.ts', 'gateway/listener/connection.ts',
+  'gateway/listener/limited-log.ts', 'gateway/listener/listeners.ts', 'gateway/metrics.ts',
+  'shared/cluster/cluster-id.ts', 'shared/cluster/placement.ts', 'shared/cluster/ring.ts',
+  'shared/journal/file-journal.ts', 'shared/journal/file-shard.ts', 'shared/journal/journal-meta.ts',
+  'shared/journal/log-writer.ts', 'shared/journal/memory-journal.ts', 'shared/journal/recovery.ts',
+  'shared/journal/segment-format.ts', 'shared/ledger/ledger.ts', 'shared/rpc/feed.ts', 'shared/rpc/read.ts',
+  'shared/runtime/files.ts', 'shared/store/file-store.ts', 'shared/transport/carried-error.ts',
+  'shared/transport/in-process.ts', 'shared/transport/transport.ts', 'test/bench/run.ts',
+  'test/bench/scenario/chunk-count.ts', 'test/bench/scenario/cross-zone.ts', 'test/bench/scenario/fan-out.ts',
+  'test/bench/scenario/latency.ts', 'test/bench/scenario/memory.ts', 'test/bench/tool/cluster.ts',
+  'test/bench/tool/raw-client.ts', 'test/bench/tool/readers.ts', 'test/conformance/journal/file-journal.test.ts',
+  'test/conformance/journal/journal-suite.ts', 'test/conformance/journal/journal.test.ts',
+  'test/conformance/store/store-suite.ts', 'test/drill/kill-drill.ts', 'test/integration/cli/http.int.test.ts',
+  'test/property/broker/shard/shard-index.prop.test.ts', 'test/simulation/check/checker.ts',
+  'test/simulation/check/history.ts', 'test/simulation/checker.sim.ts', 'test/simulation/client/caller.ts',
+  'test/simulation/client/connection.ts', 'test/simulation/client/idempotent-producer.ts',
+  'test/simulation/client/producer.ts', 'test/simulation/client/reader.ts', 'test/simulation/engine.sim.ts',
+  'test/simulation/run.ts', 'test/simulation/simulation.ts', 'test/simulation/world/chaos.ts',
+  'test/simulation/world/life.ts', 'test/simulation/world/settings.ts', 'test/simulation/world/sim-log.ts',
+  'test/simulation/world/world.ts', 'test/support/data-twin.ts', 'test/support/gateway-twin.ts',
+  'test/support/shard-cluster.ts', 'test/support/view-twin.ts', 'test/unit/broker/cache/block-cache.test.ts',
+  'test/unit/broker/catalog/catalog-plan.test.ts', 'test/unit/broker/catalog/catalog-view.test.ts',
+  'test/unit/broker/reader/request-plans.test.ts', 'test/unit/broker/reader/zone-reader.test.ts',
+  'test/unit/broker/shard/snapshot-store.test.ts', 'test/unit/broker/shard/view-runner.test.ts',
+  'test/unit/gateway/fetch/fetcher.test.ts', 'test/unit/gateway/ingest/commit-sender.test.ts',
+  'test/unit/gateway/ingest/ingest.test.ts', 'test/unit/gateway/ingest/log-cache.test.ts',
+  'test/unit/gateway/listener/connection.test.ts', 'test/unit/gateway/listener/frame-arena.test.ts',
+  'test/unit/gateway/listener/frame-assembler.test.ts', 'test/unit/gateway/listener/output.test.ts',
+  'test/unit/shared/binary/memory-pool.test.ts', 'test/unit/shared/cluster/identity.test.ts',
+  'test/unit/shared/journal/segment-format.test.ts', 'test/unit/shared/transport/in-process.test.ts',
+  'broker/shard/feed-receiver.ts', 'broker/shard/index-page.ts', 'broker/shard/lead-keeper.ts',
+  'broker/shard/snapshotter.ts', 'cli/command/start.ts', 'cli/docs/formats-page.ts',
+  'cli/platform/redis-connection.ts', 'shared/binary/writer.ts', 'shared/cluster/announcement.ts',
+  'shared/cluster/cluster-membership.ts', 'shared/cluster/redis-registry-scripts.ts',
+  'shared/cluster/redis-registry.ts', 'shared/cluster/registry.ts', 'shared/journal/redis-durability.ts',
+  'shared/store/s3/connections.ts', 'shared/store/s3/credentials.ts', 'shared/store/s3/failure-plan.ts',
+  'shared/store/s3/s3-store.ts', 'shared/transport/handshake-messages.ts', 'test/bench/scenario/journal-redis.ts',
+  'test/bench/scenario/object-store.ts', 'test/bench/scenario/rpc.ts', 'test/bench/tool/rpc-load.ts',
+  'test/bench/tool/rpc-server.child.ts', 'test/bench/tool/store-load.child.ts', 'test/bench/tool/store-load.ts',
+  'test/bench/tool/store-sink.child.ts', 'test/conformance/journal/redis-journal.test.ts',
+  'test/conformance/registry/registry-suite.ts', 'test/conformance/store/s3-faults.test.ts',
+  'test/conformance/store/s3-hedges.test.ts', 'test/conformance/store/s3-refusals.test.ts',
+  'test/conformance/store/store-probe.test.ts', 'test/conformance/transport/network-faults.test.ts',
+  'test/conformance/transport/network-handshake.test.ts', 'test/conformance/transport/network-transport.test.ts',
+  'test/conformance/transport/rpc-upgrade.test.ts', 'test/conformance/transport/transport-suite.ts',
+  'test/conformance/transport/transport.test.ts', 'test/integration/shared/transport/peer-dies.int.test.ts',
+  'test/integration/shared/transport/rpc-node.child.ts', 'test/property/broker/shard/snapshot-store.prop.test.ts',
+  'test/property/shared/transport/frame-reader.prop.test.ts',
+  'test/property/shared/transport/network-transport.prop.test.ts',
+  'test/services/journal/redis-conformance.service.test.ts', 'test/services/journal/redis-faults.service.test.ts',
+  'test/services/journal/redis-topologies.service.test.ts', 'test/services/registry/redis-registry.service.test.ts',
+  'test/services/store/bucket.service.test.ts', 'test/services/store/s3-store.service.test.ts',
+  'test/services/tool/redis-journals.ts', 'test/services/tool/redis-topologies.ts', 'test/support/frame-samples.ts',
+  'test/support/leased-cluster.ts', 'test/support/loopback-pair.ts', 'test/support/memory-streams.ts',
+  'test/support/redis-twin.ts', 'test/support/s3/fake-s3.ts', 'test/support/s3/open-fake.ts',
+  'test/support/s3/self-signed.ts', 'test/support/s3/signature-check.ts', 'test/support/transport-pair.ts',
+  'test/unit/broker/shard/feed.test.ts', 'test/unit/broker/shard/hand-over.test.ts',
+  'test/unit/broker/shard/lost-tail.test.ts', 'test/unit/cli/platform/redis-frame.test.ts',
+  'test/unit/cli/platform/redis-slots.test.ts', 'test/unit/shared/cluster/cluster-membership.test.ts',
+  'test/unit/shared/journal/redis-address.test.ts', 'test/unit/shared/journal/redis-durability-plan.test.ts',
+  'test/unit/shared/store/s3/credentials.test.ts', 'test/unit/shared/store/s3/failure-plan.test.ts',
+  'test/unit/shared/store/s3/hedger.test.ts', 'test/unit/shared/store/s3/s3-address.test.ts',
+  'test/unit/shared/transport/frame-reader.test.ts'
+])
 
 /** Files above FILE_LINES_MAX, each with its reason. */
 export const LONG_FILES: Readonly<Record<string, string>> = {}
 
 /** Where a process or a tool begins: files that nothing imports. */
 export const ENTRIES: readonly RegExp[] = [
-  /^cli\/(zonewise|run)\.mjs$/, /^cli\/main\.ts$/, /^cli\/docs\/generate\.ts$/, /^infra\/local\/build-s3-server\.ts$/, /^test\/run\.ts$/, /^test\/tidy\/tidy\.ts$/,
+  /^cli\/(zonewise|run)\.mjs$/, /^cli\/main\.ts$/, /^cli\/docs\/generate\.ts$/, /^infra\/local\/build-s3-server\.ts$/,
+  /^test\/run\.ts$/, /^test\/tidy\/tidy\.ts$/,
   /\.(test|prop\.test|int\.test|sim|child)\.ts$/, /^test\/(simulation|bench|clients|drill)\/.*\.(ts|mjs)$/, /\.d\.ts$/
 ]

@@ -1,9 +1,9 @@
 /** The number of objects written must follow time and bytes, not partitions. */
 import { newBatch, newProduceFrame } from '../tool/batch.ts'
-import { chunkCount, createTopic, openClients, startCluster } from '../tool/cluster.ts'
+import { chunkCount, createTopic, openClients, withCluster } from '../tool/cluster.ts'
 import { figure } from '../tool/figure.ts'
 import { produce } from '../tool/produce-load.ts'
-import type { Scenario } from './scenario.ts'
+import type { Figure, Scenario } from './scenario.ts'
 
 const RATE = 40e6
 const SECONDS = 5
@@ -19,22 +19,24 @@ export const chunkCountScenario: Scenario = {
       figure('acked with 10 partitions', few.mbPerSecond, 'MB/s'),
       figure('chunks with 1,000 partitions', many.chunks, ''),
       figure('acked with 1,000 partitions', many.mbPerSecond, 'MB/s', { min: 38 }),
-      figure('1,000 partitions to 10', many.chunks / few.chunks, 'times', { max: 1.2 })
+      figure('1,000 partitions to 10', many.chunks / few.chunks, 'times', { max: 1.2 }),
+      many.rss
     ]
   }
 }
 
-async function chunksOf(partitions: number): Promise<{ readonly chunks: number; readonly mbPerSecond: number }> {
-  const cluster = await startCluster()
-  try {
+async function chunksOf(partitions: number): Promise<{ readonly chunks: number; readonly mbPerSecond: number; readonly rss: Figure }> {
+  let [chunks, mbPerSecond] = [0, 0]
+  const [rss] = await withCluster(async (cluster) => {
     await createTopic(cluster.place(0), 'bench', partitions)
     const clients = await openClients(cluster.place(0))
     const batch = newBatch(15, 1_024)
     const frames = Array.from({ length: partitions }, (_, partition) => newProduceFrame('bench', [partition], batch))
     const result = await produce({ clients, frames, payloadBytes: batch.length, inFlight: 60, seconds: SECONDS, bytesPerSecond: RATE })
     clients.forEach((client) => { client.close() })
-    return { chunks: chunkCount(cluster), mbPerSecond: result.bytes / 1e6 / result.seconds }
-  } finally {
-    await cluster.end()
-  }
+    chunks = chunkCount(cluster)
+    mbPerSecond = result.bytes / 1e6 / result.seconds
+    return []
+  })
+  return { chunks, mbPerSecond, rss: rss! }
 }

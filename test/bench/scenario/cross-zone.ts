@@ -1,6 +1,6 @@
 /** What crosses zones for one produced byte, by the server's own ledger, with a reader in every zone. */
 import { newBatch, newProduceFrame } from '../tool/batch.ts'
-import { createTopic, openClients, startCluster } from '../tool/cluster.ts'
+import { createTopic, openClients, withCluster } from '../tool/cluster.ts'
 import { figure } from '../tool/figure.ts'
 import { produce } from '../tool/produce-load.ts'
 import { Readers } from '../tool/readers.ts'
@@ -15,8 +15,7 @@ export const crossZoneScenario: Scenario = {
   name: 'cross-zone',
   doc: '64 KiB batches, 20 MB/s produced and all read in each of three zones, each client in its own zone',
   async run({ full }) {
-    const cluster = await startCluster()
-    try {
+    return withCluster(async (cluster) => {
       await createTopic(cluster.place(0), 'bench', PARTITIONS)
       const batch = newBatch(RECORDS, 1_024)
       const frames = Array.from({ length: PARTITIONS }, (_, partition) => newProduceFrame('bench', [partition], batch))
@@ -41,9 +40,7 @@ export const crossZoneScenario: Scenario = {
         figure('payload crossing', sumBytes(crossing.filter(({ payload }) => payload)), 'bytes', { max: 0 }),
         ...causes.map(({ cause, bytes }) => figure(`  of that ${cause}`, bytes / produced, ''))
       ]
-    } finally {
-      await cluster.end()
-    }
+    })
   }
 }
 

@@ -1,7 +1,7 @@
 /** From a request to its answer at a modest rate, beside the linger and the bare PUT of the same run. */
 import { barePut } from '../tool/bare-put.ts'
 import { newBatch, newProduceFrame } from '../tool/batch.ts'
-import { createTopic, openClients, startCluster } from '../tool/cluster.ts'
+import { createTopic, openClients, withCluster } from '../tool/cluster.ts'
 import { figure } from '../tool/figure.ts'
 import { percentile, produce } from '../tool/produce-load.ts'
 import { gatewaySettings } from '#gateway/config.ts'
@@ -16,8 +16,7 @@ export const latencyScenario: Scenario = {
   doc: '10 MB/s in batches of 16 KiB through one gateway; the bare store puts 64 KiB at the same rate',
   async run({ full }) {
     const seconds = full ? 60 : 8
-    const cluster = await startCluster()
-    try {
+    return withCluster(async (cluster) => {
       await createTopic(cluster.place(0), 'bench', PARTITIONS)
       const clients = await openClients(cluster.place(0))
       const batch = newBatch(15, 1_024)
@@ -37,8 +36,6 @@ export const latencyScenario: Scenario = {
         figure('ack p99', percentile(latenciesMs, 0.99), 'ms', { max: lingerMs + bare.p99Ms + SLACK_MS }),
         figure('ack max', latenciesMs.at(-1) ?? NaN, 'ms')
       ]
-    } finally {
-      await cluster.end()
-    }
+    })
   }
 }

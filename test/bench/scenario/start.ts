@@ -1,8 +1,8 @@
 /** From the start of the process to ready: on an empty folder, and after a kill with many index entries to recover. */
+import { rmSync } from 'node:fs'
 import { newBatch, newProduceFrame } from '../tool/batch.ts'
-import { createTopic, openClients, startCluster } from '../tool/cluster.ts'
+import { createTopic, openClients, rssFigure, startCluster } from '../tool/cluster.ts'
 import { figure } from '../tool/figure.ts'
-import { residentBytes } from '../tool/process-stats.ts'
 import { produce } from '../tool/produce-load.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -29,20 +29,21 @@ export const startScenario: Scenario = {
     }
     const fill = (performance.now() - fillMs) / 1_000
     clients.forEach((client) => { client.close() })
-    const rss = residentBytes(first.pid)
-    await first.server.end('SIGKILL')
+    const rss = rssFigure('server RSS with them', first)
+    await first.end('SIGKILL')
     const againMs = performance.now()
-    const again = await startCluster([], first.folder)
+    const again = await startCluster({ folder: first.folder })
     const recovered = (performance.now() - againMs) / 1_000
-    const rssAgain = residentBytes(again.pid)
+    const rssAgain = rssFigure('server RSS when ready again, most', again)
     await again.end()
+    rmSync(first.folder, { recursive: true, force: true })
     return [
       figure('ready on an empty folder', empty, 's', { max: 2 }),
       figure('index entries', entries, ''),
       figure('time to write them', fill, 's'),
-      figure('server RSS with them', rss / 2 ** 20, 'MiB'),
+      rss,
       figure('ready after a kill', recovered, 's', { max: 5 }),
-      figure('server RSS when ready again', rssAgain / 2 ** 20, 'MiB')
+      rssAgain
     ]
   }
 }

@@ -10,7 +10,8 @@ const BATCH_BYTES = 64 * 1_024
 const folder = process.argv[2]!
 const [chunkBytes = 0, concurrency = 1, seconds = 1, bytesPerSecond = 0] = process.argv.slice(3).map(Number)
 const store = await openFileStore({ files: nodeFiles, root: `${folder}/store`, handlesMax: 16 })
-const batches = Array.from({ length: Math.max(1, Math.round(chunkBytes / BATCH_BYTES)) }, () => randomBytes(Math.min(BATCH_BYTES, chunkBytes)))
+const batches = Array.from({ length: Math.max(1, Math.round(chunkBytes / BATCH_BYTES)) }, () =>
+  randomBytes(Math.min(BATCH_BYTES, chunkBytes)))
 const bytesPerPut = batches.length * batches[0]!.length
 const latenciesMs: number[] = []
 let count = 0

@@ -52,9 +52,13 @@ export function newProduceFrame(topic: string, partitions: readonly number[], re
 
 export function newFetchFrame(topic: string, partition: number, fetchOffset: number, bytesMax: number): Buffer {
   return Buffer.concat(encodeRequestFrame(API.fetch, { version: 4, correlationId: 0, clientId: CLIENT_ID }, {
-    clusterId: null, replicaId: -1, maxWaitMs: 500, minBytes: 1, maxBytes: bytesMax, isolationLevel: 0, sessionId: 0, sessionEpoch: -1,
+    clusterId: null, replicaId: -1, maxWaitMs: 500, minBytes: 1, maxBytes: bytesMax, isolationLevel: 0, sessionId: 0,
+    sessionEpoch: -1,
     topics: [{ topic, partitions: [
-      { partition, currentLeaderEpoch: -1, fetchOffset, lastFetchedEpoch: -1, logStartOffset: -1, partitionMaxBytes: bytesMax }
+      {
+        partition, currentLeaderEpoch: -1, fetchOffset, lastFetchedEpoch: -1, logStartOffset: -1,
+        partitionMaxBytes: bytesMax
+      }
     ] }],
     forgottenTopicsData: [], rackId: ''
   }))

@@ -6,7 +6,9 @@ export type Goal = { readonly min?: number; readonly max?: number }
 /** One measured number beside its goal and the load of the machine at this moment. */
 export function figure(what: string, value: number, unit: string, goal: Goal = {}): Figure {
   const { min, max } = goal
-  const words = [min === undefined ? '' : `>= ${min}`, max === undefined ? '' : `<= ${digits(max)}`].filter((one) => one !== '').join(' and ')
+  const words =
+    [min === undefined ? '' : `>= ${min}`, max === undefined ? '' : `<= ${digits(max)}`].filter((one) => one !== '')
+      .join(' and ')
   const met = words === '' ? null : value >= (min ?? -Infinity) && value <= (max ?? Infinity)
   return { what, measured: `${digits(value)}${unit === '' ? '' : ` ${unit}`}`, value, goal: words, met, load: load() }
 }

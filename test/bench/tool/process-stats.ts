@@ -23,3 +23,33 @@ export function threadCount(pid: number): number {
 export function load(): string {
   return loadavg().map((one) => one.toFixed(1)).join(' ')
 }
+
+const SAMPLE_MS = 200
+
+/** Watches the resident memory of a process. */
+export class MemoryWatch {
+  readonly #pid: number
+  readonly #timer: NodeJS.Timeout
+  #most = 0
+
+  constructor(pid: number) {
+    this.#pid = pid
+    this.#timer = setInterval(() => { this.#sample() }, SAMPLE_MS)
+  }
+
+  /** The most since the last call, bytes; none is missed by a call that comes at once. */
+  takeMost(): number {
+    this.#sample()
+    const most = this.#most
+    this.#most = 0
+    return most
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  #sample(): void {
+    this.#most = Math.max(this.#most, residentBytes(this.#pid))
+  }
+}

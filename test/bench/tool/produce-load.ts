@@ -33,7 +33,8 @@ export async function produce(options: ProduceOptions): Promise<ProduceResult> {
   let lastMs = 0
   const startMs = performance.now()
   const endMs = startMs + seconds * 1_000
-  const allowed = (): number => bytesPerSecond === Infinity ? Infinity : (performance.now() - startMs) / 1_000 * bytesPerSecond / payloadBytes
+  const allowed = (): number =>
+    bytesPerSecond === Infinity ? Infinity : (performance.now() - startMs) / 1_000 * bytesPerSecond / payloadBytes
   const fill = (client: RawClient, i: number): void => {
     while (client.inFlight < inFlight && sent < allowed() && performance.now() < endMs) {
       const frame = next[i]! % frames.length
@@ -67,7 +68,9 @@ export async function produce(options: ProduceOptions): Promise<ProduceResult> {
   return { seconds: (lastMs - startMs) / 1_000, requests, bytes: requests * payloadBytes, errors, latenciesMs }
 }
 
-/** Of a Produce answer, version 9: correlation id, tags, topics + 1, name, partitions + 1, index, error code, offset. */
+/**
+ * Of a Produce answer, version 9: correlation id, tags, topics + 1, name, partitions + 1, index, error code, offset.
+ */
 function firstAnswer(head: Buffer): { readonly errorCode: number; readonly baseOffset: number } {
   let at = 4 + 1 + 1
   at += head[at]! // a compact string's first byte is its length + 1

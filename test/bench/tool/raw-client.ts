@@ -21,6 +21,7 @@ export class RawClient {
   readonly #kept = Buffer.allocUnsafeSlow(LENGTH_BYTES + KEPT_BYTES)
   #at = 0 // of the answer under way, its length included
   #closing = false
+  #bytesPerSecond = Infinity
 
   static open(place: Place): Promise<RawClient> {
     return new Promise((resolve, reject) => {
@@ -58,9 +59,16 @@ export class RawClient {
     })
   }
 
-  /** Stops reading, for good: a client that hangs. */
+  /** Stops reading, for good: a client that hangs. The server may close it. */
   freeze(): void {
+    this.#mayEnd()
     this.#socket.pause()
+  }
+
+  /** Reads no faster than this from now on. The server may close it. */
+  slowDown(bytesPerSecond: number): void {
+    this.#mayEnd()
+    this.#bytesPerSecond = bytesPerSecond
   }
 
   close(): void {
@@ -68,7 +76,16 @@ export class RawClient {
     this.#socket.destroy()
   }
 
+  #mayEnd(): void {
+    this.#closing = true
+    this.#socket.on('error', () => {})
+  }
+
   #read(bytes: Buffer, count: number): void {
+    if (this.#bytesPerSecond < Infinity) {
+      this.#socket.pause()
+      setTimeout(() => { this.#socket.resume() }, count / this.#bytesPerSecond * 1_000)
+    }
     for (let at = 0; at < count;) {
       const length = this.#at < LENGTH_BYTES ? LENGTH_BYTES : LENGTH_BYTES + this.#kept.readInt32BE(0)
       const taken = Math.min(count - at, length - this.#at)

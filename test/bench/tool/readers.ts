@@ -2,7 +2,7 @@
 import { RawClient, type Place } from './raw-client.ts'
 import { newFetchFrame } from './batch.ts'
 
-const FETCH_BYTES_MAX = 2 * 2 ** 20
+export const FETCH_BYTES_MAX = 2 * 2 ** 20
 
 export type ReaderOptions = {
   readonly place: Place
@@ -11,7 +11,8 @@ export type ReaderOptions = {
   readonly batchBytes: number
   readonly recordCount: number // of a batch
   readonly fromOffsets?: readonly number[] // none: from the start
-  readonly onRead?: (partition: number, endOffset: number) => void
+  readonly endOffsets?: readonly number[] // from there a reader begins again at its first offset
+  readonly onRead?: (partition: number, fromOffset: number, endOffset: number) => void
 }
 
 export class Readers {
@@ -40,14 +41,16 @@ export class Readers {
   }
 
   #fetch(client: RawClient, partition: number): void {
-    const { topic, batchBytes, recordCount, onRead } = this.#options
-    client.send(newFetchFrame(topic, partition, this.offsets[partition]!, FETCH_BYTES_MAX), (head) => {
+    const { topic, batchBytes, recordCount, fromOffsets, endOffsets, onRead } = this.#options
+    const fromOffset = this.offsets[partition]!
+    client.send(newFetchFrame(topic, partition, fromOffset, FETCH_BYTES_MAX), (head) => {
       if (this.#stopped) return
       const { errorCode, recordBytes } = readHead(head)
       if (errorCode !== 0 || recordBytes % batchBytes !== 0) this.errors += 1
       this.bytes += recordBytes
-      this.offsets[partition]! += Math.floor(recordBytes / batchBytes) * recordCount
-      if (recordBytes > 0) onRead?.(partition, this.offsets[partition]!)
+      const endOffset = fromOffset + Math.floor(recordBytes / batchBytes) * recordCount
+      this.offsets[partition] = endOffset >= (endOffsets?.[partition] ?? Infinity) ? fromOffsets?.[partition] ?? 0 : endOffset
+      if (recordBytes > 0) onRead?.(partition, fromOffset, endOffset)
       this.#fetch(client, partition)
     })
   }

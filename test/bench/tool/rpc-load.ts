@@ -59,7 +59,7 @@ export class RpcBench {
     this.#ports = ports
     this.ledger = new Ledger()
     this.transport = new NetworkTransport({
-      info: { nodeId: 1, nodeEpoch: 1, zone: 'az1' }, membership: new StaticMembership(membersOf(ports.http)), memory: new MemoryPool({ freeBytesMax: 2 ** 26 }),
+      info: { nodeId: 1, nodeEpoch: 1, zone: 'az1' }, membership: new StaticMembership(membersOf(ports.http)), memory: new MemoryPool(),
       ledger: this.ledger, runtime: nodeRuntime, log: silentLog, dial: newRpcDial(3_000), settings: transportSettings.defaults()
     })
   }

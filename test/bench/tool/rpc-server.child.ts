@@ -17,7 +17,7 @@ import { BARE, benchCall, HOST, membersOf } from './rpc-load.ts'
 const http = await serveHttp({ host: HOST, port: 0, runtime: nodeRuntime })
 const ledger = new Ledger()
 const transport = new NetworkTransport({
-  info: { nodeId: 2, nodeEpoch: 1, zone: 'az2' }, membership: new StaticMembership(membersOf(http.port)), memory: new MemoryPool({ freeBytesMax: 2 ** 26 }), ledger,
+  info: { nodeId: 2, nodeEpoch: 1, zone: 'az2' }, membership: new StaticMembership(membersOf(http.port)), memory: new MemoryPool(), ledger,
   runtime: nodeRuntime, log: silentLog, dial: () => Promise.reject(new Error('the server of the bench calls nobody')), settings: transportSettings.defaults()
 })
 http.attachRpc((socket) => transport.accept(socket))

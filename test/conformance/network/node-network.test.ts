@@ -12,7 +12,8 @@ import type { Socket, SocketHandlers } from '#shared/runtime/network.ts'
 
 const HOST = '127.0.0.1'
 
-type Peer = SocketHandlers & { readonly bytes: Buffer[]; readonly drains: number[]; readonly over: Promise<Error | null> }
+type Peer =
+  SocketHandlers & { readonly bytes: Buffer[]; readonly drains: number[]; readonly over: Promise<Error | null> }
 
 function newPeer(onData: (peer: Peer) => void = () => {}): Peer {
   const over = Promise.withResolvers<Error | null>()
@@ -35,7 +36,10 @@ for (const read of ['onread', 'data'] as const) {
     const sockets: Socket[] = []
     const listening = await network.listen(HOST, 0, (socket) => {
       sockets.push(socket)
-      return { data: (bytes) => { socket.write([Buffer.from('<'), Buffer.from(bytes), Buffer.from('>')]) }, drain() {}, closed() {} }
+      return {
+        data: (bytes) => { socket.write([Buffer.from('<'), Buffer.from(bytes), Buffer.from('>')]) }, drain() {},
+        closed() {}
+      }
     })
     const peer = newPeer()
     const socket = await network.connect(HOST, listening.port, peer)
@@ -53,7 +57,8 @@ for (const read of ['onread', 'data'] as const) {
     let received = 0
     let sum = 0
     const listening = await network.listen(HOST, 0, () => ({
-      data: (bytes) => { received += bytes.length; for (let i = 0; i < bytes.length; i += 4_096) sum += bytes[i]! }, drain() {}, closed() {}
+      data: (bytes) => { received += bytes.length; for (let i = 0; i < bytes.length; i += 4_096) sum += bytes[i]! },
+      drain() {}, closed() {}
     }))
     const peer = newPeer()
     const socket = await network.connect(HOST, listening.port, peer)

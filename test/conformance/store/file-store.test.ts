@@ -43,7 +43,9 @@ test('file-store: objects made at the same time in one folder share its syncs', 
 test('file-store: a put is not durable before every new folder above it is', async () => {
   const synced: string[] = []
   const root = temporaryFolder()
-  const files: Files = { ...nodeFiles, syncFolder: async (path) => { await nodeFiles.syncFolder(path); synced.push(path.slice(root.length)) } }
+  const files: Files = {
+    ...nodeFiles, syncFolder: async (path) => { await nodeFiles.syncFolder(path); synced.push(path.slice(root.length)) }
+  }
   const store = await openFileStore({ files, root, handlesMax: 4 })
   await store.putIfAbsent('a/b/c/d', [text('x')])
   assert.deepEqual(synced, ['/a/b', '/a', '', '/a/b/c'])
@@ -54,7 +56,8 @@ test('file-store: a failed sync of the name is an unknown outcome, and the next 
   let broken = false
   const files: Files = {
     ...nodeFiles,
-    syncFolder: (path) => (broken ? Promise.reject(new ZonewiseError('STORE_UNAVAILABLE', 'injected')) : nodeFiles.syncFolder(path))
+    syncFolder: (path) =>
+      (broken ? Promise.reject(new ZonewiseError('STORE_UNAVAILABLE', 'injected')) : nodeFiles.syncFolder(path))
   }
   const store = await openFileStore({ files, root: temporaryFolder(), handlesMax: 4 })
   await store.putIfAbsent('a/first', [text('x')])
@@ -75,7 +78,8 @@ test('file-store: open files stay within their bound, also under many readers at
       if (file === null) return null
       open += 1
       return {
-        path, read: (position, length, into) => file.read(position, length, into), write: (position, chunks) => file.write(position, chunks),
+        path, read: (position, length, into) =>
+          file.read(position, length, into), write: (position, chunks) => file.write(position, chunks),
         sync: () => file.sync(), bytes: () => file.bytes(), close: async () => { open -= 1; await file.close() }
       }
     }

@@ -163,7 +163,7 @@ test('s3-store: an object with a damaged byte is read again, and is corrupt wher
 
 test('s3-store: attempts that failed, and answers that came too late, hold no memory', async () => {
   store = await open({ s3AttemptsMax: 2, s3HedgePercentMax: 100, s3HedgeMinMs: 20 })
-  const memory = new MemoryPool({ freeBytesMax: 0 })
+  const memory = new MemoryPool()
   await store.putIfAbsent('chunks/1', [new Uint8Array(200_000)])
   for (const fault of [{ kind: 'truncated' }, { kind: 'damaged' }, { kind: 'reset' }] as const) {
     fake.fault('GET', fault)

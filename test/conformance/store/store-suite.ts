@@ -88,7 +88,7 @@ export function storeSuite({ name, open, reopen }: StoreUnderTest): void {
 
     test('store: with memory of the caller the bytes lie in it, held once, and nothing is held after a failure', async () => {
       const store = await open()
-      const memory = new MemoryPool({ freeBytesMax: 1_000_000, poison: true })
+      const memory = new MemoryPool({ regionBytes: 2 ** 20, poison: true })
       await store.putIfAbsent('pooled', [text('01234'), text('56789')])
       for (const [range, expected] of [[undefined, '0123456789'], [{ start: 2, end: 5 }, '234'], [{ start: 8, end: 99 }, '89'], [{ start: 4, end: 4 }, ''], [{ start: 50, end: 60 }, '']] as const) {
         const bytes = await store.get('pooled', range, memory)

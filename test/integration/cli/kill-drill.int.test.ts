@@ -1,6 +1,7 @@
 /**
- * Goal: kill -9 at any moment loses nothing that was acknowledged, doubles nothing and leaves no hole; the server is ready
- * again within 10 s. Method: a few kills of a server under load, by moments drawn from a seed; `npm run drill` does more.
+ * Goal: kill -9 at any moment loses nothing that was acknowledged, doubles nothing and leaves no hole; the server
+ * is ready again within 10 s. Method: a few kills of a server under load, by moments drawn from a seed; `npm run
+ * drill` does more.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

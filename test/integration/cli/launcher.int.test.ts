@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync } from 'node:fs'
+import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -19,7 +19,8 @@ const CHILD = fileURLToPath(new URL('wait-for-ever.child.ts', import.meta.url))
 function oldNode(): string | null {
   for (const path of (process.env['PATH'] ?? '').split(':')) {
     try {
-      const version = execFileSync(`${path}/node`, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      const version =
+        execFileSync(`${path}/node`, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
       if (Number(/^v(\d+)/.exec(version)?.[1]) < 26) return `${path}/node`
     } catch {
       // no node in this folder
@@ -57,6 +58,28 @@ test('launcher: what runs on the new Node ends with the process that began it, b
     assert.deepEqual(await once(launcher, 'exit'), code === null ? [null, signal] : [code, null])
     while (isAlive(Number(pid))) await new Promise((resolve) => { setTimeout(resolve, 10) })
   }
+})
+
+test('launcher: below node_modules, where Node runs no TypeScript, it says what to do', () => {
+  const folder = join(temporaryFolder(), 'node_modules', 'zonewise')
+  cpSync(CLI, join(folder, 'cli'), { recursive: true })
+  cpSync(join(CLI, '..', 'package.json'), join(folder, 'package.json'))
+  const ran = spawnSync(process.execPath, [join(folder, 'cli', 'zonewise.mjs'), '--version'], { encoding: 'utf8' })
+  assert.deepEqual([ran.status, ran.stderr.split('\n').length], [1, 2], ran.stderr)
+  assert.match(ran.stderr, /^zonewise does not run from node_modules yet: clone/)
+})
+
+test('package: it is private, and what is packed is what runs', () => {
+  const ran = spawnSync('npm', ['pack', '--dry-run', '--json'], { encoding: 'utf8', cwd: join(CLI, '..') })
+  assert.equal(ran.status, 0, ran.stderr)
+  const [packed] = JSON.parse(ran.stdout) as { readonly files: readonly { readonly path: string }[] }[]
+  const tops = new Set(packed!.files.map(({ path }) => path.split('/')[0]))
+  assert.deepEqual(
+    [...tops].sort(), ['LICENSE', 'README.md', 'broker', 'cli', 'docs', 'gateway', 'package.json', 'shared']
+  )
+  const { private: isPrivate } =
+    JSON.parse(readFileSync(join(CLI, '..', 'package.json'), 'utf8')) as { private: boolean }
+  assert.equal(isPrivate, true)
 })
 
 function isAlive(pid: number): boolean {

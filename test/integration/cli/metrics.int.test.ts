@@ -42,7 +42,8 @@ after(async () => { await server.end('SIGKILL') })
 test('metrics: every row of every table is told, and nothing else', () => {
   const onlyAfterErrors = 'zonewise_store_errors_total'
   const known = METRICS_TABLES.flatMap(({ table }) => Object.values(table))
-    .filter(({ name }) => name !== onlyAfterErrors && (process.platform === 'linux' || name !== 'zonewise_process_open_files'))
+    .filter(({ name }) =>
+      name !== onlyAfterErrors && (process.platform === 'linux' || name !== 'zonewise_process_open_files'))
   scrape.types.delete(onlyAfterErrors)
   assert.deepEqual([...scrape.types].sort(), known.map(({ name, type }) => [name, type]).sort())
   assert(scrape.samples.length < SAMPLES_MAX, `${scrape.samples.length} samples`)
@@ -56,7 +57,9 @@ test('metrics: what was produced went into chunks, the store, commits and the jo
   assert.equal(scrape.sum('zonewise_ingest_chunk_bytes_sum', zone), bytes)
   assert.equal(scrape.sum('zonewise_ingest_chunk_batches_sum', zone), scrape.sum('zonewise_ingest_batches_total', zone))
   const chunks = scrape.sum('zonewise_ingest_chunk_bytes_count', zone)
-  for (const name of ['zonewise_ingest_put_seconds_count', 'zonewise_ingest_chunk_fill_ratio_count']) assert.equal(scrape.sum(name, zone), chunks)
+  for (const name of ['zonewise_ingest_put_seconds_count', 'zonewise_ingest_chunk_fill_ratio_count']) {
+    assert.equal(scrape.sum(name, zone), chunks)
+  }
   const put = { ...zone, operation: 'put' }
   assert.equal(scrape.sum('zonewise_store_requests_total', put), chunks)
   assert.equal(scrape.sum('zonewise_store_seconds_count', put), chunks)
@@ -79,7 +82,10 @@ test('metrics: what was fetched came from the own chunks where they were written
     assert.equal(scrape.sum('zonewise_fetch_bytes_total', { zone, from: 'own' }), 0)
     const fetched = scrape.sum('zonewise_fetch_bytes_total', { zone, from: 'zone' })
     assert(fetched >= produced)
-    assert(scrape.sum('zonewise_cache_hit_bytes_total', { zone }) + scrape.sum('zonewise_cache_miss_bytes_total', { zone }) >= fetched)
+    assert(
+      scrape.sum('zonewise_cache_hit_bytes_total', { zone }) +
+        scrape.sum('zonewise_cache_miss_bytes_total', { zone }) >= fetched
+    )
     assert(scrape.sum('zonewise_cache_bytes', { zone }) >= produced)
     assert(scrape.sum('zonewise_store_bytes_total', { zone, operation: 'get' }) >= produced)
     assert(scrape.sum('zonewise_reader_plans_total', { zone }) > 0)
@@ -89,13 +95,18 @@ test('metrics: what was fetched came from the own chunks where they were written
 
 test('metrics: each shard has one leader and followers that hold the same, and groups and topics are counted', () => {
   const leading = scrape.samples.filter(({ name, value }) => name === 'zonewise_shard_leading' && value === 1)
-  assert.deepEqual(leading.map(({ labels }) => labels['shard']).sort(), [...Array(SHARDS).keys(), 'catalog'].map(String).sort())
+  assert.deepEqual(
+    leading.map(({ labels }) => labels['shard']).sort(), [...Array(SHARDS).keys(), 'catalog'].map(String).sort()
+  )
   assert.equal(scrape.sum('zonewise_shard_leaderships_total'), SHARDS + 1)
   assert.equal(scrape.sum('zonewise_shard_leaderships_ended_total') + scrape.sum('zonewise_shard_quarantined'), 0)
   const { labels: { zone: home } } = leading.find(({ labels }) => labels['shard'] === 'catalog')!
   for (const zone of ZONES) {
     for (const name of ['zonewise_shard_epoch', 'zonewise_shard_sequence']) {
-      assert.equal(scrape.sum(name, { zone, shard: 'catalog' }), scrape.sum(name, { zone: home!, shard: 'catalog' }), `${name} in ${zone}`)
+      assert.equal(
+        scrape.sum(name, { zone, shard: 'catalog' }), scrape.sum(name, { zone: home!, shard: 'catalog' }),
+        `${name} in ${zone}`
+      )
     }
     assert(scrape.sum('zonewise_shard_fed_age_seconds', { zone, shard: 'catalog' }) < 10)
     assert.equal(scrape.sum('zonewise_catalog_topics', { zone }), 1)
@@ -108,6 +119,16 @@ test('metrics: each shard has one leader and followers that hold the same, and g
   assert(scrape.sum('zonewise_group_rebalances_total') >= 3, 'each consumer was a group')
 })
 
+test('ledger: each row has the places, the cause and the sums, and no place that is none', () => {
+  const places = new Set([...ZONES, 'unknown', 'store', 'journal'])
+  assert(rows.length > 10)
+  for (const row of rows) {
+    assert.deepEqual(Object.keys(row), ['from', 'to', 'cause', 'payload', 'crosses', 'bytes', 'requests'])
+    assert(places.has(row.from) && places.has(row.to), `${row.from} to ${row.to}`)
+    assert.equal(row.crosses, ZONES.includes(row.from) && ZONES.includes(row.to) && row.from !== row.to)
+  }
+})
+
 test('metrics: the ledger, the process and the clients are told as they are', () => {
   for (const cause of ['produce', 'fetch', 'chunk-put'] as const) {
     const bytes = rows.filter((row) => row.cause === cause).reduce((sum, row) => sum + row.bytes, 0)
@@ -115,7 +136,11 @@ test('metrics: the ledger, the process and the clients are told as they are', ()
   }
   assert.equal(scrape.sum('zonewise_ledger_bytes_total', { payload: 'true', crosses: 'true' }), 0)
   assert.equal(scrape.sum('zonewise_process_info'), 1)
-  for (const name of ['cpu_seconds_total', 'resident_memory_bytes', 'heap_used_bytes', 'buffer_bytes', 'uptime_seconds', 'pool_bytes']) {
+  for (
+    const name of [
+      'cpu_seconds_total', 'resident_memory_bytes', 'heap_used_bytes', 'buffer_bytes', 'uptime_seconds', 'pool_bytes'
+    ]
+  ) {
     assert(scrape.sum(`zonewise_process_${name}`) > 0, name)
   }
   assert(scrape.sum('zonewise_gateway_requests_total', { api: 'Produce' }) >= 3)

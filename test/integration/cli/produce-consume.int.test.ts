@@ -22,7 +22,8 @@ function begin(args: readonly string[]): ChildProcessWithoutNullStreams {
 }
 
 async function read(topic: string): Promise<string> {
-  const ran = await zonewise(['consume', topic, '--from-beginning', '--exit-at-end', '--bootstrap-server', server.bootstrap(1)])
+  const ran =
+    await zonewise(['consume', topic, '--from-beginning', '--exit-at-end', '--bootstrap-server', server.bootstrap(1)])
   assert.equal(ran.code, 0, ran.stderr)
   return ran.stdout.toString()
 }

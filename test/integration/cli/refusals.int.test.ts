@@ -44,7 +44,10 @@ test('zonewise: names a port in use, a folder that cannot be written and a clust
   const { port } = taken.address() as { readonly port: number }
   const free = ['--http', '127.0.0.1:0', '--listener', 'zone=a,port=0']
   await refused(['start', '--data', folder, '--http', `127.0.0.1:${port}`], 1, new RegExp(`port ${port}`))
-  await refused(['start', '--data', folder, '--http', '127.0.0.1:0', '--listener', `zone=a,port=${port}`], 1, new RegExp(`port ${port}`))
+  await refused(
+    ['start', '--data', folder, '--http', '127.0.0.1:0', '--listener', `zone=a,port=${port}`], 1,
+    new RegExp(`port ${port}`)
+  )
   await refused(['start', '--data', '/dev/null/zonewise', ...free], 1, /dev\/null\/zonewise/)
   taken.close()
   await refused(['topic', 'list', '--bootstrap-server', '127.0.0.1:1'], 1, /--bootstrap-server/)

@@ -9,7 +9,10 @@ import type { LedgerRow } from '#shared/ledger/ledger.ts'
 import { temporaryFolder } from '#test/support/temporary-folder.ts'
 import { startServer, type Server, zonewise } from '#test/support/zonewise-process.ts'
 
-const LINES = [Buffer.from('hello'), Buffer.from([0, 0xff, 0xfe, 0x80, 0x0d]), Buffer.alloc(0), Buffer.from('größe'), Buffer.alloc(50_000, 0x61)]
+const LINES = [
+  Buffer.from('hello'), Buffer.from([0, 0xff, 0xfe, 0x80, 0x0d]), Buffer.alloc(0), Buffer.from('größe'),
+  Buffer.alloc(50_000, 0x61)
+]
 const INPUT = Buffer.concat(LINES.flatMap((line) => [line, Buffer.from('\n')]))
 
 const folder = temporaryFolder()
@@ -47,13 +50,15 @@ test('zonewise: bytes produced in one zone come out in another as they went in',
 test('zonewise: keys, partitions and bounds of a consumer are honoured', async () => {
   await run(0, ['topic', 'create', 'keyed', '--partitions', '4'])
   await run(1, ['produce', 'keyed', '--key-separator', ':'], 'a:1\nb:2\na:3\nc:4\n')
-  const all = (await run(2, ['consume', 'keyed', '--from-beginning', '--exit-at-end', '--key-separator', '='])).toString()
+  const all =
+    (await run(2, ['consume', 'keyed', '--from-beginning', '--exit-at-end', '--key-separator', '='])).toString()
   assert.deepEqual(all.trim().split('\n').sort(), ['a=1', 'a=3', 'b=2', 'c=4'])
   assert(all.indexOf('a=1') < all.indexOf('a=3'))
   const parts = await Promise.all([0, 1, 2, 3].map((partition) =>
     run(2, ['consume', 'keyed', '--from-beginning', '--exit-at-end', '--partition', String(partition)])))
   assert.equal(Buffer.concat(parts).toString().trim().split('\n').length, 4)
-  const first = (await run(0, ['consume', 'bytes', '--group', 'g', '--from-beginning', '--max-messages', '1'])).toString()
+  const first =
+    (await run(0, ['consume', 'bytes', '--group', 'g', '--from-beginning', '--max-messages', '1'])).toString()
   const rest = await run(1, ['consume', 'bytes', '--group', 'g', '--from-beginning', '--exit-at-end'])
   assert.deepEqual(Buffer.concat([Buffer.from(first), rest]), INPUT)
 })

@@ -13,7 +13,8 @@ export async function readAll(caller: Caller): Promise<FinalLog[]> {
   const targets = topics.flatMap(({ name: topic, partitionCount }) =>
     Array.from({ length: partitionCount }, (_, partition) => ({ topic, partition })))
   const logs = new Map<string, FinalLog['records'][number][]>(targets.map((target) => [nameOf(target), []]))
-  const follower = new Follower(caller, (target, offset, record) => { logs.get(nameOf(target))!.push({ offset, record }) })
+  const follower =
+    new Follower(caller, (target, offset, record) => { logs.get(nameOf(target))!.push({ offset, record }) })
   for (const target of targets) {
     const end = await caller.until(() => askEnd(caller, target)) ?? 0
     while (follower.offset(target) < end) await fetchOnce(follower)

@@ -12,10 +12,13 @@ export type BatchOwner = { readonly producerId: number; readonly producerEpoch: 
 export const NOBODY: BatchOwner = { producerId: -1, producerEpoch: -1, baseSequence: -1 }
 
 /** A batch of `records`, each value padded by `padding` bytes. */
-export function encodeBatch(records: readonly RecordId[], owner: BatchOwner, timestampMs: number, padding: number): Uint8Array {
+export function encodeBatch(
+  records: readonly RecordId[], owner: BatchOwner, timestampMs: number, padding: number
+): Uint8Array {
   const bodies = records.map(({ producer, counter }, i) => {
     const value = Buffer.from(`${producer}:${counter}:${'x'.repeat(padding)}`)
-    const body = Buffer.concat([Buffer.from([0]), varint(0), varint(i), varint(-1), varint(value.length), value, varint(0)])
+    const body =
+      Buffer.concat([Buffer.from([0]), varint(0), varint(i), varint(-1), varint(value.length), value, varint(0)])
     return Buffer.concat([varint(body.length), body])
   })
   const batch = Buffer.concat([Buffer.alloc(HEADER_BYTES), ...bodies])

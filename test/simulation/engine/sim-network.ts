@@ -1,6 +1,6 @@
 /**
- * Sockets in memory under virtual time. Bytes arrive late, in order, cut at random places, and are overwritten after the
- * call that hands them over, as a real receive buffer is. Connections may be reset; those of a dead host are.
+ * Sockets in memory under virtual time. Bytes arrive late, in order, cut at random places, and are overwritten after
+ * the call that hands them over, as a real receive buffer is. Connections may be reset; those of a dead host are.
  */
 import type { Rng } from '#shared/runtime/rng.ts'
 import type { Listening, Network, Socket, SocketHandlers } from '#shared/runtime/network.ts'
@@ -136,7 +136,9 @@ class SimConnection {
     const { network } = this
     network.connections.delete(this)
     network.trace.add(`${network.time.nowMs} closed ${this.id} ${error?.message ?? 'end'}`)
-    for (const socket of [this.client, this.server]) network.time.after(network.delayMs(), () => socket.tellClosed(error))
+    for (const socket of [this.client, this.server]) {
+      network.time.after(network.delayMs(), () => socket.tellClosed(error))
+    }
   }
 }
 
@@ -220,9 +222,11 @@ class SimSocket implements Socket {
     const { network, open } = this.#connection
     if (!open || !this.host.alive) return
     const joined = Buffer.concat(chunks)
-    network.trace.add(`${network.time.nowMs} data ${this.#connection.id} ${this === this.#connection.client ? 'to client' : 'to server'} ${bytes}`)
+    const side = this === this.#connection.client ? 'client' : 'server'
+    network.trace.add(`${network.time.nowMs} data ${this.#connection.id} to ${side} ${bytes}`)
     for (let from = 0; from < joined.length && this.#connection.open;) {
-      const to = network.rng.below(network.faults.piecesMax) === 0 ? joined.length : from + 1 + network.rng.below(joined.length - from)
+      const to = network.rng.below(network.faults.piecesMax) === 0 ? joined.length : from +
+        1 + network.rng.below(joined.length - from)
       const piece = Buffer.from(joined.subarray(from, to))
       this.handlers?.data(piece)
       piece.fill(0xee)

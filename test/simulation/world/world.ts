@@ -43,7 +43,7 @@ type Running = { readonly life: Life; readonly node: ZonewiseNode; readonly memb
   readonly store: LifeStore; readonly journal: LifeJournal; readonly info: NodeInfo }
 
 const PORT = 9_092
-const FREE_MEMORY_BYTES_MAX = 8 * 2 ** 20
+const MEMORY_REGION_BYTES = 4 * 2 ** 20 // of a small node
 const NEWS_MS_MAX = 100 // how long a change of membership takes to a node, most of the time
 
 export class World {
@@ -200,7 +200,7 @@ export class World {
     const { journal: wrapJournal, store: wrapStore, transport: wrapTransport } = this.#seams
     const transport = this.#hub.attach({ nodeId, zone })
     const node = new ZonewiseNode({
-      info, membership, memory: new MemoryPool({ freeBytesMax: FREE_MEMORY_BYTES_MAX, poison: true }), network: host, ledger: this.#ledger, runtime: life.runtime, log, metrics: new Metrics(),
+      info, membership, memory: new MemoryPool({ regionBytes: MEMORY_REGION_BYTES, poison: true }), network: host, ledger: this.#ledger, runtime: life.runtime, log, metrics: new Metrics(),
       journal: wrapJournal?.(journal, life) ?? journal, store: wrapStore?.(store, life) ?? store,
       transport: wrapTransport?.(transport, life) ?? transport,
       gatewaySettings: layout.gateway, brokerSettings: layout.broker

@@ -21,5 +21,7 @@ test('placement: hashes are what they were', () => {
 test('placement: shards of partitions and groups are what they were', () => {
   const shards = Array.from({ length: 12 }, (_, partition) => shardOfPartition(TOPIC, partition, 16))
   assert.deepEqual(shards, [1, 8, 0, 11, 6, 1, 12, 7, 14, 11, 14, 15])
-  assert.deepEqual(['', 'group-1', 'console-consumer-1', 'größe'].map((group) => shardOfGroup(group, 16)), [11, 8, 14, 7])
+  assert.deepEqual(
+    ['', 'group-1', 'console-consumer-1', 'größe'].map((group) => shardOfGroup(group, 16)), [11, 8, 14, 7]
+  )
 })

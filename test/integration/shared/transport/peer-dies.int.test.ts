@@ -38,7 +38,7 @@ test('rpc: a stopped peer is dead after 3 s, a killed one at once, a woken and a
   const { child, info } = await startNode(1)
   const membership = new StaticMembership({ version: 1, clusterId: TEST_CLUSTER_ID, shardCount: 1, nodes: [info] })
   const transport = new NetworkTransport({
-    info: { nodeId: 1, nodeEpoch: 1, zone: 'az1' }, membership, memory: new MemoryPool({ freeBytesMax: 0 }), ledger: new Ledger(),
+    info: { nodeId: 1, nodeEpoch: 1, zone: 'az1' }, membership, memory: new MemoryPool(), ledger: new Ledger(),
     runtime: nodeRuntime, log: silentLog, dial: newRpcDial(3_000),
     settings: { ...transportSettings.defaults(), rpcSecret: TEST_SECRET }
   })

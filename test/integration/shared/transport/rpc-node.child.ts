@@ -12,7 +12,7 @@ import { askCall, says } from '#test/conformance/transport/transport-suite.ts'
 const [nodeEpoch = 1, ...args] = process.argv.slice(2).map(Number)
 const [clusterId, rpcSecret] = [process.env['TEST_CLUSTER_ID']!, process.env['TEST_SECRET']!]
 const transport = new NetworkTransport({
-  info: { nodeId: 2, nodeEpoch, zone: 'az2' }, membership: new StaticMembership({ version: 1, clusterId, shardCount: 1, nodes: [] }), memory: new MemoryPool({ freeBytesMax: 0 }),
+  info: { nodeId: 2, nodeEpoch, zone: 'az2' }, membership: new StaticMembership({ version: 1, clusterId, shardCount: 1, nodes: [] }), memory: new MemoryPool(),
   ledger: new Ledger(), runtime: nodeRuntime, log: silentLog, dial: () => Promise.reject(new Error('this node calls nobody')), settings: { ...transportSettings.defaults(), rpcSecret }
 })
 transport.serve(askCall, ({ number }) => number < 0 ? new Promise(() => {}) : Promise.resolve(says(String(number))))

@@ -25,12 +25,19 @@ function act(rng: Rng, cluster: FakeCatalogCluster): void {
   const ignore = (): void => {} // what a client is told is looked at elsewhere
   const drawn = rng.below(10)
   if (drawn < 4) {
-    const request = { name: `t${rng.below(5)}`, partitionCount: 1 + rng.below(6), replicationFactor: 1, configs: [], validateOnly: false, timeoutMs: 1_000 }
+    const request = {
+      name: `t${rng.below(5)}`, partitionCount: 1 + rng.below(6), replicationFactor: 1, configs: [],
+      validateOnly: false, timeoutMs: 1_000
+    }
     cluster.client.call(leader, createTopicCall, request, options).then(ignore, ignore)
   } else if (drawn < 6 && topic !== undefined) {
-    cluster.client.call(leader, deleteTopicCall, { topicId: topic.topicId, timeoutMs: 1_000 }, options).then(ignore, ignore)
+    cluster.client.call(leader, deleteTopicCall, { topicId: topic.topicId, timeoutMs: 1_000 }, options)
+      .then(ignore, ignore)
   } else if (drawn < 8 && topic !== undefined) {
-    const request = { topicId: topic.topicId, partitionCount: topic.partitionCount + 1 + rng.below(3), validateOnly: false, timeoutMs: 1_000 }
+    const request = {
+      topicId: topic.topicId, partitionCount: topic.partitionCount + 1 + rng.below(3), validateOnly: false,
+      timeoutMs: 1_000
+    }
     cluster.client.call(leader, createPartitionsCall, request, options).then(ignore, ignore)
   } else {
     const node = 1 + rng.below(3)
@@ -43,7 +50,10 @@ for (const seed of seeds(25)) {
   test(`topic-steps: every topic ends on all its shards or on none (seed ${seed})`, async () => {
     const rng = new Rng(seed)
     const cluster = new FakeCatalogCluster(rng, { appendMsMax: 60 })
-    cluster.network.fault = () => ({ delayMs: rng.below(15) === 0 ? rng.below(3_000) : rng.below(30), dropRequest: rng.below(20) === 0, dropReply: rng.below(20) === 0 })
+    cluster.network.fault = () => ({
+      delayMs: rng.below(15) === 0 ? rng.below(3_000) : rng.below(30), dropRequest: rng.below(20) === 0,
+      dropReply: rng.below(20) === 0
+    })
     for (let i = 0; i < ACTIONS; i++) {
       act(rng, cluster)
       await cluster.runtime.advance(rng.below(60))

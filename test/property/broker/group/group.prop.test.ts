@@ -7,12 +7,16 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { applyGroupEntry, decodeGroupsState, encodeGroupsState, newGroupsState, type GroupsState } from '#broker/group/groups-state.ts'
+import {
+  applyGroupEntry, decodeGroupsState, encodeGroupsState, newGroupsState, type GroupsState
+} from '#broker/group/groups-state.ts'
 import { Rng } from '#shared/runtime/rng.ts'
 import { sleep } from '#shared/runtime/runtime.ts'
 import type { JoinGroupResponse } from '#shared/wire/api/join-group.ts'
 import { seeds } from '#test/support/seeds.ts'
-import { GroupBench, NotReached, SHARD, TOPIC, protocols, type CallOptions } from '#test/unit/broker/group/group-bench.ts'
+import {
+  GroupBench, NotReached, SHARD, TOPIC, protocols, type CallOptions
+} from '#test/unit/broker/group/group-bench.ts'
 
 const MEMBERS = 5
 const CHAOS_MS = 240_000
@@ -88,9 +92,14 @@ class Member {
   async #join(): Promise<JoinGroupResponse | null> {
     const metadata = this.#rng.below(4) === 0 ? `other${this.#rng.below(3)}` : 'same'
     const joined = await this.#world.bench.join({
-      memberId: this.#memberId, groupInstanceId: this.#instance, sessionTimeoutMs: SESSION_MS, rebalanceTimeoutMs: REBALANCE_MS,
-      protocols: protocols(this.#rng.below(2) === 0 ? { range: metadata, sticky: metadata } : { sticky: metadata, range: metadata })
-    }, { ...this.#options(), memberId: `${this.name}-${++this.#draws}`, clientVersion: this.#rng.below(3) === 0 ? 3 : 9 })
+      memberId: this.#memberId, groupInstanceId: this.#instance, sessionTimeoutMs: SESSION_MS,
+      rebalanceTimeoutMs: REBALANCE_MS,
+      protocols: protocols(
+        this.#rng.below(2) === 0 ? { range: metadata, sticky: metadata } : { sticky: metadata, range: metadata }
+      )
+    }, {
+      ...this.#options(), memberId: `${this.name}-${++this.#draws}`, clientVersion: this.#rng.below(3) === 0 ? 3 : 9
+    })
     if (joined.errorCode === 79) this.#memberId = joined.memberId
     else if (joined.errorCode === 25 || joined.errorCode === 82) this.#memberId = ''
     else if (joined.errorCode !== 0) assert.equal(joined.errorCode, 27)
@@ -134,12 +143,15 @@ class Member {
   }
 
   async #leave(): Promise<void> {
-    await this.#world.bench.leave(this.#instance === null ? [{ memberId: this.#memberId }] : [{ memberId: '', groupInstanceId: this.#instance }])
+    await this.#world.bench.leave(
+      this.#instance === null ? [{ memberId: this.#memberId }] : [{ memberId: '', groupInstanceId: this.#instance }]
+    )
     this.#memberId = ''
   }
 
   #beat(generationId: number): Promise<number> {
-    return this.#world.bench.beat({ groupId: 'g', generationId, memberId: this.#memberId, groupInstanceId: this.#instance })
+    const member = { memberId: this.#memberId, groupInstanceId: this.#instance }
+    return this.#world.bench.beat({ groupId: 'g', generationId, ...member })
   }
 
   /** Each member commits a partition of its own, so that it knows what must be there. */
@@ -194,7 +206,8 @@ function nameOf(memberId: string): string {
 function withoutTimes(state: GroupsState): unknown {
   return Array.from(state.groups.values(), (group) => ({
     ...group, emptySinceMs: 0,
-    offsets: Array.from(group.offsets, ([topicId, partitions]) => [topicId, Array.from(partitions, ([partition, committed]) => [partition, { ...committed, committedMs: 0 }])])
+    offsets: Array.from(group.offsets, ([topicId, partitions]) =>
+      [topicId, Array.from(partitions, ([partition, committed]) => [partition, { ...committed, committedMs: 0 }])])
   }))
 }
 
@@ -202,7 +215,8 @@ let [joined, synced] = [0, 0]
 
 for (const seed of seeds(15)) {
   test(`group: generations rise, have one leader, and nothing acknowledged is lost (seed ${seed})`, async () => {
-    const bench = new GroupBench({ seed, appendMsMax: 5, settings: { groupInitialRebalanceDelayMs: seed % 2 === 0 ? 0 : 1_000 } })
+    const bench =
+      new GroupBench({ seed, appendMsMax: 5, settings: { groupInitialRebalanceDelayMs: seed % 2 === 0 ? 0 : 1_000 } })
     const world: World = { bench, rng: new Rng(seed), log: new Observed(), calm: false, over: false }
     const members = Array.from({ length: MEMBERS }, (_, index) => new Member(world, index, seed * 1_000 + index))
     const lives = members.map((member) => member.live())

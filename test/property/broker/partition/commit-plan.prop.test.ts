@@ -10,7 +10,9 @@ import { test } from 'node:test'
 import { planCommit, type ChunkCommit } from '#broker/partition/commit-plan.ts'
 import { encodeCreatePartitions } from '#broker/partition/partition-entries.ts'
 import { decodePartitionsState, encodePartitionsState } from '#broker/partition/partitions-snapshot.ts'
-import { applyPartitionEntry, findPartition, newPartitionsState, type PartitionsState } from '#broker/partition/partitions-state.ts'
+import {
+  applyPartitionEntry, findPartition, newPartitionsState, type PartitionsState
+} from '#broker/partition/partitions-state.ts'
 import { readAnswers, writeRows } from '#shared/rpc/commit-rows.ts'
 import { Rng } from '#shared/runtime/rng.ts'
 import { seeds } from '#test/support/seeds.ts'
@@ -22,7 +24,9 @@ type Batch = { partition: number; position: number; length: number; recordCount:
 
 function rowsOf(batches: readonly Batch[]): Uint8Array {
   const partitions = [...new Set(batches.map(({ partition }) => partition))].sort((a, b) => a - b)
-  return writeRows(partitions.map((partition) => ({ topicId: TOPIC, partition, batches: batches.filter((batch) => batch.partition === partition) })))
+  return writeRows(partitions.map(
+    (partition) => ({ topicId: TOPIC, partition, batches: batches.filter((batch) => batch.partition === partition) })
+  ))
 }
 
 for (const seed of seeds(30)) {
@@ -49,10 +53,14 @@ for (const seed of seeds(30)) {
         const recordCount = 1 + rng.below(4)
         const gap = rng.below(6) === 0
         const baseSequence = producerId === -1 ? -1 : next + (gap ? 1 + rng.below(3) : 0)
-        batches.push({ partition, position: 0, length: 100, recordCount, maxTimestamp: timeMs, producerId, producerEpoch: producerId === -1 ? -1 : 0, baseSequence, attributes: 0 })
+        batches.push({
+          partition, position: 0, length: 100, recordCount, maxTimestamp: timeMs, producerId,
+          producerEpoch: producerId === -1 ? -1 : 0, baseSequence, attributes: 0
+        })
         if (producerId !== -1 && !gap && partition < PARTITIONS) nextSequence.set(key, next + recordCount)
       }
-      if (rng.below(4) === 0) batches.push(...batches.filter(({ producerId }) => producerId !== -1)) // a retry inside one chunk
+      // a retry inside one chunk
+      if (rng.below(4) === 0) batches.push(...batches.filter(({ producerId }) => producerId !== -1))
       const chunk: ChunkCommit = { source, chunkSeq, checksum: rng.below(2 ** 31), rows: rowsOf(batches) }
       const plan = planCommit(state, chunk, timeMs, () => false)
       assert.equal(plan.kind, 'new')
@@ -81,16 +89,27 @@ for (const seed of seeds(30)) {
       const old = sent[Math.max(0, sent.length - 1 - rng.below(8))]
       assert(old !== undefined)
       const repeated = planCommit(state, old.chunk, timeMs, () => false)
-      assert.equal(repeated.kind === 'known' ? Buffer.from(repeated.answers).toString('hex') : repeated.kind, old.answers)
-      assert.equal(planCommit(state, { ...old.chunk, checksum: old.chunk.checksum ^ 1 }, timeMs, () => false).kind, 'refused')
-      if (sent.length > 8) assert.equal(planCommit(state, sent[sent.length - 9]?.chunk ?? chunk, timeMs, () => false).kind, 'refused')
+      assert.equal(
+        repeated.kind === 'known' ? Buffer.from(repeated.answers).toString('hex') : repeated.kind, old.answers
+      )
+      assert.equal(
+        planCommit(state, { ...old.chunk, checksum: old.chunk.checksum ^ 1 }, timeMs, () => false).kind, 'refused'
+      )
+      if (sent.length > 8) {
+        assert.equal(planCommit(state, sent[sent.length - 9]?.chunk ?? chunk, timeMs, () => false).kind, 'refused')
+      }
       if (rng.below(20) === 0) replayed = decodePartitionsState(Buffer.concat(encodePartitionsState(replayed)))
     }
     assert.deepEqual(replayed, state)
     endOffsets.forEach((end, partition) => assert.equal(findPartition(state, TOPIC, partition)?.nextOffset, end))
     const newer = { ...source, nodeEpoch: 2, nonce: '0000000000000001' }
-    assert.equal(planCommit(state, { source: newer, chunkSeq: 1, checksum: 1, rows: rowsOf([]) }, 5_000, () => false).kind, 'new')
+    assert.equal(
+      planCommit(state, { source: newer, chunkSeq: 1, checksum: 1, rows: rowsOf([]) }, 5_000, () => false).kind, 'new'
+    )
     const twin = { ...source, nonce: '0000000000000002' }
-    assert.equal(planCommit(state, { source: twin, chunkSeq: 201, checksum: 1, rows: rowsOf([]) }, 5_000, () => false).kind, 'refused')
+    assert.equal(
+      planCommit(state, { source: twin, chunkSeq: 201, checksum: 1, rows: rowsOf([]) }, 5_000, () => false).kind,
+      'refused'
+    )
   })
 }

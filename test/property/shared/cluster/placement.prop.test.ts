@@ -26,7 +26,8 @@ function without({ nodes, ...rest }: ClusterSnapshot, nodeId: number): ClusterSn
   return { ...rest, nodes: nodes.filter((node) => node.nodeId !== nodeId) }
 }
 
-const shardsOf = ({ shardCount }: ClusterSnapshot): number[] => [CATALOG_SHARD, ...Array.from({ length: shardCount }, (_, shard) => shard)]
+const shardsOf = ({ shardCount }: ClusterSnapshot): number[] =>
+  [CATALOG_SHARD, ...Array.from({ length: shardCount }, (_, shard) => shard)]
 
 function countsOf<T>(list: readonly T[]): Map<T, number> {
   const counts = new Map<T, number>()
@@ -100,7 +101,8 @@ test('placement: a broker that leaves moves little more than its own shards', ()
 })
 
 test('ring: gateways of a zone get even shares', () => {
-  const cluster = { version: 1, clusterId: 'c', shardCount: 16, nodes: [1, 2, 3, 4].map((nodeId) => nodeOf(nodeId, 'az1')) }
+  const cluster =
+    { version: 1, clusterId: 'c', shardCount: 16, nodes: [1, 2, 3, 4].map((nodeId) => nodeOf(nodeId, 'az1')) }
   const picks = Array.from({ length: PARTITIONS }, (_, i) => gatewayOf(cluster, 'az1', `topic-${i % 50}`, i)!.nodeId)
   for (const count of countsOf(picks).values()) assert(count > PARTITIONS / 4 / 1.3 && count < (PARTITIONS / 4) * 1.3)
 })

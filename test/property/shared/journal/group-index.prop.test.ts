@@ -17,7 +17,8 @@ for (const seed of seeds(20)) {
     const index = new GroupIndex()
     let entries: Entry[] = []
     let end: JournalEnd = { position: POSITION_NONE, crc: 0 }
-    const place = (): GroupPlace => ({ segment: rng.below(100), filePosition: rng.below(2 ** 30), bodyBytes: rng.below(1_000) })
+    const place = (): GroupPlace =>
+      ({ segment: rng.below(100), filePosition: rng.below(2 ** 30), bodyBytes: rng.below(1_000) })
     for (let step = 0; step < 3_000; step++) {
       const draw = rng.below(100)
       if (draw < 90 || entries.length === 0) {
@@ -42,7 +43,8 @@ for (const seed of seeds(20)) {
       assert.equal(index.crcOf(entry.ordinal), entry.crc)
       assert.deepEqual(index.placeOf(entry.ordinal), entry.place)
       assert.deepEqual(index.predecessorOf(entry.ordinal), entry.after)
-      const asked = { epoch: Math.max(0, entry.position.epoch + rng.below(3) - 1), seq: entry.position.seq + rng.below(3) }
+      const asked =
+        { epoch: Math.max(0, entry.position.epoch + rng.below(3) - 1), seq: entry.position.seq + rng.below(3) }
       const above = entries.find((one) => comparePositions(one.position, asked) > 0)
       assert.equal(index.above(asked), above?.ordinal ?? index.endOrdinal)
     }

@@ -33,7 +33,7 @@ async function open(rng: Rng, settings: TransportSettings): Promise<World> {
   const trace = new Trace()
   const network = new SimNetwork(time, rng.fork(), trace)
   const bugs: unknown[] = []
-  const memory = new MemoryPool({ freeBytesMax: 2 ** 24, poison: true })
+  const memory = new MemoryPool({ regionBytes: 2 ** 20, poison: true })
   const nodes = NODES.map((nodeId) => ({
     nodeId, nodeEpoch: 1, zone: `az${nodeId}`, roles: { gateway: true, broker: true }, listeners: [], rpc: { host: `node-${nodeId}`, port: PORT }
   }))

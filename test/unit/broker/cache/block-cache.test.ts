@@ -39,7 +39,7 @@ async function setUp(given: Partial<BlockCacheSettings> = {}, chunks = 3): Promi
         return target.get(key, range, memory)
       }
   })
-  const memory = new MemoryPool({ freeBytesMax: 2 ** 24, poison: true })
+  const memory = new MemoryPool({ regionBytes: 2 ** 20, poison: true })
   return { cache: new BlockCache(counted, memory, { ...defaults, ...given }), store, memory, gets, gate }
 }
 

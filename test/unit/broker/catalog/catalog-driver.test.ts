@@ -3,13 +3,16 @@ import { test } from 'node:test'
 import { CATALOG_SHARD } from '#shared/cluster/membership.ts'
 import { leaderOf } from '#shared/cluster/placement.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
-import { createPartitionsCall, createTopicCall, deleteTopicCall, producerIdsCall, shardTopicCall, type CreateTopicRequest } from '#shared/rpc/admin.ts'
+import {
+  createPartitionsCall, createTopicCall, deleteTopicCall, producerIdsCall, shardTopicCall, type CreateTopicRequest
+} from '#shared/rpc/admin.ts'
 import { Rng } from '#shared/runtime/rng.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { ENTRY_KIND } from '#broker/shard/entry.ts'
 import { FakeCatalogCluster } from '#test/support/fake-catalog-cluster.ts'
 
-const CREATE: CreateTopicRequest = { name: 'orders', partitionCount: 6, replicationFactor: 3, configs: [], validateOnly: false, timeoutMs: 5_000 }
+const CREATE: CreateTopicRequest =
+  { name: 'orders', partitionCount: 6, replicationFactor: 3, configs: [], validateOnly: false, timeoutMs: 5_000 }
 
 const newCluster = (): FakeCatalogCluster => new FakeCatalogCluster(new Rng(1))
 
@@ -21,7 +24,9 @@ test('catalog-driver: a topic is on all its shards when the creation is answered
   const cluster = newCluster()
   const { topicId, ...rest } = await cluster.call(createTopicCall, CREATE)
   assert.deepEqual(rest, { errorCode: 0, errorMessage: null, partitionCount: 6, replicationFactor: 3 })
-  assert.deepEqual([...cluster.partitions().keys()].sort(), [0, 1, 2, 3, 4, 5].map((partition) => `${topicId}/${partition}`))
+  assert.deepEqual(
+    [...cluster.partitions().keys()].sort(), [0, 1, 2, 3, 4, 5].map((partition) => `${topicId}/${partition}`)
+  )
   assert.equal((await cluster.call(createTopicCall, CREATE)).errorCode, KAFKA_ERROR.TOPIC_ALREADY_EXISTS)
   assert.equal(cluster.shards.state(CATALOG_SHARD).catalog.cluster?.clusterId, 'test-cluster')
 })
@@ -30,7 +35,10 @@ test('catalog-driver: validateOnly decides without leaving anything', async () =
   const cluster = newCluster()
   const before = cluster.shards.entries(CATALOG_SHARD).length
   assert.equal((await cluster.call(createTopicCall, { ...CREATE, validateOnly: true })).errorCode, KAFKA_ERROR.NONE)
-  assert.equal((await cluster.call(createTopicCall, { ...CREATE, validateOnly: true, partitionCount: 0 })).errorCode, KAFKA_ERROR.INVALID_PARTITIONS)
+  assert.equal(
+    (await cluster.call(createTopicCall, { ...CREATE, validateOnly: true, partitionCount: 0 })).errorCode,
+    KAFKA_ERROR.INVALID_PARTITIONS
+  )
   assert.equal(cluster.partitions().size, 0)
   assert(cluster.shards.entries(CATALOG_SHARD).slice(before).every(({ kind }) => kind === ENTRY_KIND.cluster))
 })
@@ -38,9 +46,14 @@ test('catalog-driver: validateOnly decides without leaving anything', async () =
 test('catalog-driver: a deleted topic leaves its shards, and its name comes back under another id', async () => {
   const cluster = newCluster()
   const first = await cluster.call(createTopicCall, CREATE)
-  assert.equal((await cluster.call(deleteTopicCall, { topicId: first.topicId, timeoutMs: 5_000 })).errorCode, KAFKA_ERROR.NONE)
+  assert.equal(
+    (await cluster.call(deleteTopicCall, { topicId: first.topicId, timeoutMs: 5_000 })).errorCode, KAFKA_ERROR.NONE
+  )
   assert.equal(cluster.partitions().size, 0)
-  assert.equal((await cluster.call(deleteTopicCall, { topicId: first.topicId, timeoutMs: 5_000 })).errorCode, KAFKA_ERROR.UNKNOWN_TOPIC_ID)
+  assert.equal(
+    (await cluster.call(deleteTopicCall, { topicId: first.topicId, timeoutMs: 5_000 })).errorCode,
+    KAFKA_ERROR.UNKNOWN_TOPIC_ID
+  )
   const second = await cluster.call(createTopicCall, CREATE)
   assert.notEqual(second.topicId, first.topicId)
   assert.equal(cluster.partitions().size, 6)
@@ -60,7 +73,8 @@ test('catalog-driver: partitions are added on their shards', async () => {
 test('catalog-driver: a creation that a shard holds up is answered in time and goes on', async () => {
   const cluster = newCluster()
   let blocked = true
-  cluster.network.fault = (_from, _to, call) => ({ delayMs: 0, dropRequest: blocked && call.id === shardTopicCall.id, dropReply: false })
+  cluster.network.fault = (_from, _to, call) =>
+    ({ delayMs: 0, dropRequest: blocked && call.id === shardTopicCall.id, dropReply: false })
   const { errorCode, topicId } = await cluster.call(createTopicCall, { ...CREATE, timeoutMs: 1_000 })
   assert.equal(errorCode, KAFKA_ERROR.REQUEST_TIMED_OUT)
   const { topics } = cluster.shards.state(CATALOG_SHARD).catalog
@@ -73,7 +87,8 @@ test('catalog-driver: a creation that a shard holds up is answered in time and g
 
 test('catalog-driver: the next leader finishes what the last one began', async () => {
   const cluster = newCluster()
-  cluster.network.fault = (_from, _to, call) => ({ delayMs: 0, dropRequest: call.id === shardTopicCall.id, dropReply: false })
+  cluster.network.fault = (_from, _to, call) =>
+    ({ delayMs: 0, dropRequest: call.id === shardTopicCall.id, dropReply: false })
   const { topicId } = await cluster.call(createTopicCall, { ...CREATE, timeoutMs: 100 })
   cluster.crash(leaderOf(cluster.membership.current(), CATALOG_SHARD))
   cluster.network.fault = null

@@ -10,14 +10,20 @@ import { silentLog } from '#shared/log/log.ts'
 import { Rng } from '#shared/runtime/rng.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import { deleteGroupsRequest, deleteGroupsResponse } from '#shared/wire/api/delete-groups.ts'
-import { describeGroupsRequest, describeGroupsResponse, type DescribeGroupsResponse } from '#shared/wire/api/describe-groups.ts'
+import {
+  describeGroupsRequest, describeGroupsResponse, type DescribeGroupsResponse
+} from '#shared/wire/api/describe-groups.ts'
 import { heartbeatRequest, heartbeatResponse, type HeartbeatRequest } from '#shared/wire/api/heartbeat.ts'
-import { joinGroupRequest, joinGroupResponse, type JoinGroupRequest, type JoinGroupResponse } from '#shared/wire/api/join-group.ts'
+import {
+  joinGroupRequest, joinGroupResponse, type JoinGroupRequest, type JoinGroupResponse
+} from '#shared/wire/api/join-group.ts'
 import { leaveGroupRequest, leaveGroupResponse, type LeaveGroupResponse } from '#shared/wire/api/leave-group.ts'
 import { listGroupsRequest, listGroupsResponse, type ListGroupsResponse } from '#shared/wire/api/list-groups.ts'
 import { offsetCommitRequest, offsetCommitResponse } from '#shared/wire/api/offset-commit.ts'
 import { offsetFetchRequest, offsetFetchResponse, type OffsetFetchResponse } from '#shared/wire/api/offset-fetch.ts'
-import { syncGroupRequest, syncGroupResponse, type SyncGroupRequest, type SyncGroupResponse } from '#shared/wire/api/sync-group.ts'
+import {
+  syncGroupRequest, syncGroupResponse, type SyncGroupRequest, type SyncGroupResponse
+} from '#shared/wire/api/sync-group.ts'
 import { FakeShards } from '#test/support/fake-shards.ts'
 import { ManualRuntime } from '#test/support/manual-runtime.ts'
 
@@ -48,7 +54,8 @@ type TopicsAsked = 'all' | readonly { readonly topicId: string; readonly partiti
 type FetchedGroup = OffsetFetchResponse['groups'][number]
 
 const API_KEYS = new Map<Message<unknown>, number>([
-  [offsetCommitRequest, 8], [offsetFetchRequest, 9], [joinGroupRequest, 11], [heartbeatRequest, 12], [leaveGroupRequest, 13],
+  [offsetCommitRequest, 8], [offsetFetchRequest, 9], [joinGroupRequest, 11], [heartbeatRequest, 12],
+  [leaveGroupRequest, 13],
   [syncGroupRequest, 14], [describeGroupsRequest, 15], [listGroupsRequest, 16], [deleteGroupsRequest, 42]
 ])
 
@@ -69,7 +76,8 @@ export class GroupBench {
   #calls = 0
 
   constructor(options: {
-    readonly settings?: Partial<GroupSettings>; readonly topics?: GroupRunnerParts['topics']; readonly seed?: number; readonly appendMsMax?: number
+    readonly settings?: Partial<GroupSettings>; readonly topics?: GroupRunnerParts['topics']; readonly seed?: number;
+    readonly appendMsMax?: number
   } = {}) {
     const { settings = {}, topics = null, seed = 1, appendMsMax = 0 } = options
     this.runtime = new ManualRuntime({ seed })
@@ -82,7 +90,8 @@ export class GroupBench {
   }
 
   async call<Request, Response>(
-    of: { readonly request: Message<Request>; readonly response: Message<Response> }, request: Request, options: CallOptions = {}
+    of: { readonly request: Message<Request>; readonly response: Message<Response> }, request: Request,
+    options: CallOptions = {}
   ): Promise<Response> {
     const { clientVersion = of.request.versionMax, clientId = 'app', signal = new AbortController().signal } = options
     const writer = new Writer()
@@ -109,13 +118,16 @@ export class GroupBench {
 
   join(request: Partial<JoinGroupRequest>, options: CallOptions = {}): Promise<JoinGroupResponse> {
     return this.call({ request: joinGroupRequest, response: joinGroupResponse }, {
-      groupId: 'g', sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 30_000, memberId: '', groupInstanceId: null, protocolType: 'consumer',
+      groupId: 'g', sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 30_000, memberId: '', groupInstanceId: null,
+      protocolType: 'consumer',
       protocols: protocols({ range: 'topics' }), reason: null, ...request
     }, options)
   }
 
   /** Joins a new dynamic member: the id first, then the join, which may have to wait. */
-  async newMember(options: { readonly groupId?: string; readonly clientId?: string } = {}): Promise<{ memberId: string; joined: Promise<JoinGroupResponse> }> {
+  async newMember(options: { readonly groupId?: string; readonly clientId?: string } = {}): Promise<{
+    memberId: string; joined: Promise<JoinGroupResponse>
+  }> {
     const { groupId = 'g', clientId = 'app' } = options
     const { errorCode, memberId } = await this.now(this.join({ groupId }, { clientId }))
     assert.equal(errorCode, 79)
@@ -127,7 +139,8 @@ export class GroupBench {
 
   sync(request: Partial<SyncGroupRequest>, options: CallOptions = {}): Promise<SyncGroupResponse> {
     return this.call({ request: syncGroupRequest, response: syncGroupResponse }, {
-      groupId: 'g', generationId: 1, memberId: '', groupInstanceId: null, protocolType: 'consumer', protocolName: 'range', assignments: [],
+      groupId: 'g', generationId: 1, memberId: '', groupInstanceId: null, protocolType: 'consumer',
+      protocolName: 'range', assignments: [],
       ...request
     }, options)
   }
@@ -155,7 +168,10 @@ export class GroupBench {
     members: readonly { readonly memberId: string; readonly groupInstanceId?: string }[], options: CallOptions = {}
   ): Promise<LeaveGroupResponse> {
     const leaving = members.map(({ memberId, groupInstanceId = null }) => ({ memberId, groupInstanceId, reason: null }))
-    return this.call({ request: leaveGroupRequest, response: leaveGroupResponse }, { groupId: 'g', memberId: '', members: leaving }, options)
+    return this.call(
+      { request: leaveGroupRequest, response: leaveGroupResponse }, { groupId: 'g', memberId: '', members: leaving },
+      options
+    )
   }
 
   /** Commits one offset; returns its error code. */
@@ -165,9 +181,11 @@ export class GroupBench {
 
   async commitOne(offset: number, caller: CommitCaller): Promise<number> {
     const {
-      groupId = 'g', memberId = '', groupInstanceId = null, generationId = -1, metadata = '', topicId = TOPIC, partition = 0, clientVersion = 10
+      groupId = 'g', memberId = '', groupInstanceId = null, generationId = -1, metadata = '', topicId = TOPIC,
+      partition = 0, clientVersion = 10
     } = caller
-    const partitions = [{ partitionIndex: partition, committedOffset: offset, committedLeaderEpoch: -1, committedMetadata: metadata }]
+    const partitions =
+      [{ partitionIndex: partition, committedOffset: offset, committedLeaderEpoch: -1, committedMetadata: metadata }]
     const response = await this.call({ request: offsetCommitRequest, response: offsetCommitResponse }, {
       groupId, generationIdOrMemberEpoch: generationId, memberId, groupInstanceId, retentionTimeMs: -1,
       topics: [{ name: '', topicId, partitions }]
@@ -182,7 +200,8 @@ export class GroupBench {
   async fetchOne(groupId: string, topics: TopicsAsked): Promise<FetchedGroup> {
     const asked = topics === 'all' ? null : topics.map((topic) => ({ ...topic, name: '' }))
     const response = await this.call({ request: offsetFetchRequest, response: offsetFetchResponse }, {
-      groupId: '', topics: null, groups: [{ groupId, memberId: null, memberEpoch: -1, topics: asked }], requireStable: true
+      groupId: '', topics: null, groups: [{ groupId, memberId: null, memberEpoch: -1, topics: asked }],
+      requireStable: true
     })
     return response.groups[0]!
   }
@@ -198,12 +217,18 @@ export class GroupBench {
     return response.groups[0]!
   }
 
-  async list(statesFilter: readonly string[] = [], typesFilter: readonly string[] = []): Promise<ListGroupsResponse['groups']> {
-    return (await this.now(this.call({ request: listGroupsRequest, response: listGroupsResponse }, { statesFilter, typesFilter }))).groups
+  async list(
+    statesFilter: readonly string[] = [], typesFilter: readonly string[] = []
+  ): Promise<ListGroupsResponse['groups']> {
+    return (await this.now(
+      this.call({ request: listGroupsRequest, response: listGroupsResponse }, { statesFilter, typesFilter })
+    )).groups
   }
 
   async delete(groupId: string, options: CallOptions = {}): Promise<number> {
-    const response = await this.now(this.call({ request: deleteGroupsRequest, response: deleteGroupsResponse }, { groupsNames: [groupId] }, options))
+    const response = await this.now(
+      this.call({ request: deleteGroupsRequest, response: deleteGroupsResponse }, { groupsNames: [groupId] }, options)
+    )
     return response.results[0]!.errorCode
   }
 

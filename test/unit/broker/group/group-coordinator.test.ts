@@ -25,7 +25,9 @@ test('group-coordinator: members, generation, assignment and offsets survive a t
   bench.takeOver()
   const { groupState, protocolData, members } = await bench.describe()
   assert.deepEqual([groupState, protocolData], ['Stable', 'range'])
-  assert.deepEqual(members.map((member) => [member.memberId, member.clientHost, Buffer.from(member.memberMetadata).toString(),
+  assert.deepEqual(members.map((member) => [member.memberId, member.clientHost, Buffer.from(
+    member.memberMetadata
+  ).toString(),
     Buffer.from(member.memberAssignment).toString()]), [[memberId, '/10.0.0.1', 'topics', 'all']])
   assert.equal(await bench.committed(), 7)
   await bench.runtime.advance(9_000)
@@ -53,11 +55,15 @@ test('group-describe: states, and groups that do not exist (PROTOCOL 45)', async
   const dead = await bench.describe('unknown', 5)
   assert.deepEqual([dead.errorCode, dead.groupState], [0, 'Dead'])
   const missing = await bench.describe('unknown', 6)
-  assert.deepEqual([missing.errorCode, missing.groupState, missing.errorMessage], [69, 'Dead', 'Group unknown not found.'])
+  assert.deepEqual(
+    [missing.errorCode, missing.groupState, missing.errorMessage], [69, 'Dead', 'Group unknown not found.']
+  )
   const { memberId } = await bench.stableGroup()
   await bench.newMember()
   const preparing = await bench.describe()
-  assert.deepEqual([preparing.groupState, preparing.protocolData, preparing.members.length], ['PreparingRebalance', '', 2])
+  assert.deepEqual(
+    [preparing.groupState, preparing.protocolData, preparing.members.length], ['PreparingRebalance', '', 2]
+  )
   assert.equal(preparing.members.find((member) => member.memberId === memberId)!.memberAssignment.byteLength, 0)
 })
 
@@ -65,7 +71,8 @@ test('group-describe: the list takes filters of state and type, whatever their l
   const bench = new GroupBench()
   await bench.stableGroup('busy')
   await bench.commit(1, { groupId: 'idle' })
-  const names = async (states: string[], types: string[] = []): Promise<string[]> => (await bench.list(states, types)).map(({ groupId }) => groupId)
+  const names = async (states: string[], types: string[] = []): Promise<string[]> =>
+    (await bench.list(states, types)).map(({ groupId }) => groupId)
   assert.deepEqual(await names([]), ['busy', 'idle'])
   assert.deepEqual(await names(['stable']), ['busy'])
   assert.deepEqual(await names(['Empty', 'Dead']), ['idle'])

@@ -94,7 +94,8 @@ test('group-join: a member that does not come back in its rebalance timeout is l
 test('group-join: the protocol is one that all know, by vote; none in common is refused (PROTOCOL 39)', async () => {
   const bench = new GroupBench({ settings: { groupInitialRebalanceDelayMs: 1_000 } })
   const lists = [{ range: 'a', sticky: 'b' }, { sticky: 'c', range: 'd' }, { sticky: 'e', range: 'f', other: 'g' }]
-  const joins = lists.map((list, i) => bench.join({ protocols: protocols(list) }, { memberId: `m-${i}`, clientVersion: 3 }))
+  const joins = lists.map((list, i) =>
+    bench.join({ protocols: protocols(list) }, { memberId: `m-${i}`, clientVersion: 3 }))
   await bench.runtime.settle()
   assert.equal((await bench.now(bench.join({ protocols: protocols({ other: 'x' }) }))).errorCode, 23)
   assert.equal((await bench.now(bench.join({ protocolType: 'connect' }))).errorCode, 23)
@@ -153,12 +154,16 @@ test('group-join: a client that hangs up while it waits does not wedge the group
 
 test('group-join: a static member that comes back gets a new id and keeps its assignment; the old id is fenced (PROTOCOL 42)', async () => {
   const bench = new GroupBench()
-  const list = (topics: readonly string[], rest = ''): ReturnType<typeof protocols> => [{ name: 'range', metadata: subscription(topics, rest) }]
+  const list = (topics: readonly string[], rest = ''): ReturnType<typeof protocols> =>
+    [{ name: 'range', metadata: subscription(topics, rest) }]
   const first = await bench.now(bench.join({ groupInstanceId: 'i', protocols: list(['t']) }, { memberId: 'i-1' }))
   assert.deepEqual([first.errorCode, first.memberId, first.generationId], [0, 'i-1', 1]) // no MEMBER_ID_REQUIRED
-  await bench.now(bench.sync({ memberId: 'i-1', groupInstanceId: 'i', assignments: [{ memberId: 'i-1', assignment: Buffer.from('p0') }] }))
+  await bench.now(bench.sync(
+    { memberId: 'i-1', groupInstanceId: 'i', assignments: [{ memberId: 'i-1', assignment: Buffer.from('p0') }] }
+  ))
 
-  const back = await bench.now(bench.join({ groupInstanceId: 'i', protocols: list(['t'], 'owned partitions') }, { memberId: 'i-2' }))
+  const owned = list(['t'], 'owned partitions')
+  const back = await bench.now(bench.join({ groupInstanceId: 'i', protocols: owned }, { memberId: 'i-2' }))
   assert.deepEqual([back.errorCode, back.memberId, back.generationId], [0, 'i-2', 1])
   assert.deepEqual([back.leader, back.skipAssignment, back.members.length], ['i-2', true, 1])
   const synced = await bench.now(bench.sync({ memberId: 'i-2', groupInstanceId: 'i' }))
@@ -170,13 +175,15 @@ test('group-join: a static member that comes back gets a new id and keeps its as
   bench.takeOver() // the new id is durable
   assert.equal(await bench.heartbeat('i-2', 1, 'i'), 0)
 
-  const v8 = await bench.now(bench.join({ groupInstanceId: 'i', protocols: list(['t']) }, { memberId: 'i-3', clientVersion: 8 }))
+  const v8 =
+    await bench.now(bench.join({ groupInstanceId: 'i', protocols: list(['t']) }, { memberId: 'i-3', clientVersion: 8 }))
   assert.deepEqual([v8.memberId, v8.leader, v8.skipAssignment, v8.members.length], ['i-3', 'i-2', false, 0])
 })
 
 test('group-join: a static member that wants other topics makes the group rebalance (PROTOCOL 42)', async () => {
   const bench = new GroupBench()
-  const list = (topics: readonly string[]): ReturnType<typeof protocols> => [{ name: 'range', metadata: subscription(topics) }]
+  const list = (topics: readonly string[]): ReturnType<typeof protocols> =>
+    [{ name: 'range', metadata: subscription(topics) }]
   await bench.now(bench.join({ groupInstanceId: 'i', protocols: list(['t']) }, { memberId: 'i-1' }))
   await bench.now(bench.sync({ memberId: 'i-1', groupInstanceId: 'i' }))
   const back = await bench.now(bench.join({ groupInstanceId: 'i', protocols: list(['t', 'u']) }, { memberId: 'i-2' }))

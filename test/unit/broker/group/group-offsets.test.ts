@@ -21,7 +21,9 @@ test('group-offsets: a simple consumer commits without a generation; the last wr
   assert.equal(await bench.commit(5, { partition: 2 }), 0)
   assert.equal(await bench.commit(4, { partition: 2 }), 0)
   const { topics } = await bench.fetch('g', 'all')
-  assert.deepEqual(topics.map(({ topicId, partitions }) => [topicId, partitions.map((p) => [p.partitionIndex, p.committedOffset, p.metadata])]),
+  assert.deepEqual(topics.map(
+    ({ topicId, partitions }) => [topicId, partitions.map((p) => [p.partitionIndex, p.committedOffset, p.metadata])]
+  ),
     [[TOPIC, [[0, 10, 'note'], [2, 4, '']]]])
   assert.deepEqual(await bench.list(), [{ groupId: 'g', protocolType: '', groupState: 'Empty', groupType: 'classic' }])
   bench.takeOver()
@@ -71,7 +73,8 @@ test('group-offsets: metadata and count of offsets are bounded, partition by par
 
 test('group-offsets: a topic that does not exist is refused, after a barrier (PROTOCOL 43)', async () => {
   const topic: TopicInfo = {
-    topicId: TOPIC, name: 't', partitionCount: 1, replicationFactor: 1, configs: {}, state: 'ready', readyPartitionCount: 1
+    topicId: TOPIC, name: 't', partitionCount: 1, replicationFactor: 1, configs: {}, state: 'ready',
+    readyPartitionCount: 1, replacedMs: null
   }
   let barriers = 0
   const topics = { topicById: () => (barriers < 2 ? null : topic), barrier: async () => { barriers += 1 } }
@@ -97,7 +100,8 @@ test('group-offsets: offsets of a group without members expire, and with them th
 test('group-offsets: while a group has members its offsets do not expire, those of a deleted topic do (PROTOCOL 45)', async () => {
   let gone = false
   const topic: TopicInfo = {
-    topicId: TOPIC, name: 't', partitionCount: 9, replicationFactor: 1, configs: {}, state: 'ready', readyPartitionCount: 9
+    topicId: TOPIC, name: 't', partitionCount: 9, replicationFactor: 1, configs: {}, state: 'ready',
+    readyPartitionCount: 9, replacedMs: null
   }
   const bench = new GroupBench({ settings: { offsetsRetentionMs: 20_000, offsetsRetentionCheckMs: 1_000 },
     topics: { topicById: () => (gone ? null : topic), barrier: async () => {} } })

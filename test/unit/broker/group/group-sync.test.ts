@@ -20,9 +20,12 @@ test('group-sync: followers wait for the leader; whom it leaves out gets nothing
   const waiting = bench.sync({ memberId: follower, generationId: 2 })
   await bench.runtime.settle()
   assert.equal((await bench.describe()).groupState, 'CompletingRebalance')
-  const assignments = [{ memberId: leader, assignment: Buffer.from('all') }, { memberId: 'stranger', assignment: Buffer.from('x') }]
+  const assignments =
+    [{ memberId: leader, assignment: Buffer.from('all') }, { memberId: 'stranger', assignment: Buffer.from('x') }]
   const own = await bench.now(bench.sync({ memberId: leader, generationId: 2, assignments }))
-  assert.deepEqual([own.errorCode, text(own.assignment), own.protocolType, own.protocolName], [0, 'all', 'consumer', 'range'])
+  assert.deepEqual(
+    [own.errorCode, text(own.assignment), own.protocolType, own.protocolName], [0, 'all', 'consumer', 'range']
+  )
   const theirs = await bench.now(waiting)
   assert.deepEqual([theirs.errorCode, theirs.assignment.byteLength], [0, 0])
 })
@@ -34,7 +37,9 @@ test('group-sync: nobody is answered before the assignment is durable (PROTOCOL 
   waiting.then(() => { answered = true }, () => { answered = true })
   await bench.runtime.settle()
   assert(!answered)
-  const own = bench.sync({ memberId: leader, generationId: 2, assignments: [{ memberId: follower, assignment: Buffer.from('b') }] })
+  const own = bench.sync(
+    { memberId: leader, generationId: 2, assignments: [{ memberId: follower, assignment: Buffer.from('b') }] }
+  )
   own.catch(() => {})
   bench.shards.end(SHARD) // the append is in flight
   await bench.runtime.advance(100)
@@ -45,7 +50,8 @@ test('group-sync: nobody is answered before the assignment is durable (PROTOCOL 
 
 test('group-sync: a wrong generation, member or protocol is refused (PROTOCOL 40)', async () => {
   const { bench, leader } = await joinedPair()
-  const code = async (request: Parameters<GroupBench['sync']>[0]): Promise<number> => (await bench.now(bench.sync(request))).errorCode
+  const code = async (request: Parameters<GroupBench['sync']>[0]): Promise<number> =>
+    (await bench.now(bench.sync(request))).errorCode
   assert.equal(await code({ memberId: leader, generationId: 1 }), 22)
   assert.equal(await code({ memberId: 'stranger', generationId: 2 }), 25)
   assert.equal(await code({ memberId: leader, generationId: 2, groupInstanceId: 'unknown' }), 25)
@@ -96,7 +102,9 @@ test('group-sync: a leader that never syncs is taken out, and another leads (PRO
 test('group-sync: an assignment above its bound fails the generation for all (named bound)', async () => {
   const { bench, leader, follower } = await joinedPair(new GroupBench({ settings: { groupAssignmentBytesMax: 100 } }))
   const waiting = bench.sync({ memberId: follower, generationId: 2 })
-  const own = bench.sync({ memberId: leader, generationId: 2, assignments: [{ memberId: leader, assignment: Buffer.alloc(100) }] })
+  const own = bench.sync(
+    { memberId: leader, generationId: 2, assignments: [{ memberId: leader, assignment: Buffer.alloc(100) }] }
+  )
   assert.deepEqual([(await bench.now(own)).errorCode, (await bench.now(waiting)).errorCode], [-1, -1])
   assert.equal(await bench.heartbeat(leader, 2), 27)
 })
@@ -139,7 +147,8 @@ test('group-leave: members leave by id, static ones by their instance id alone (
   await bench.now(bench.join({ memberId }))
   await bench.now(joining)
   const { errorCode, members } = await bench.now(bench.leave([
-    { memberId }, { memberId: '', groupInstanceId: 'i' }, { memberId: 'stranger' }, { memberId: '', groupInstanceId: 'unknown' }
+    { memberId }, { memberId: '', groupInstanceId: 'i' }, { memberId: 'stranger' },
+    { memberId: '', groupInstanceId: 'unknown' }
   ]))
   assert.equal(errorCode, 0)
   assert.deepEqual(members.map((member) => member.errorCode), [0, 0, 25, 25])

@@ -1,6 +1,6 @@
 /**
- * Goal: nobody is answered before what the answer rests on is durable; an id is used for one sequence of bytes; a leader
- * that was fenced, or cannot know, says so (DESIGN section 3).
+ * Goal: nobody is answered before what the answer rests on is durable; an id is used for one sequence of bytes; a
+ * leader that was fenced, or cannot know, says so (DESIGN section 3).
  * Method: a real leadership over a journal whose calls a test holds, repeats or refuses.
  */
 import assert from 'node:assert/strict'
@@ -41,10 +41,12 @@ async function setUp(hooks: Hooks = {}, startedAfterMs = 0) {
   const durable: JournalGroup[] = []
   const ended: ZonewiseError[] = []
   const leadership = new Leadership({
-    shard: 0, led, ledMs, journal, runtime, log: silentLog, state: newShardState(), settings: { journalSettleMs: SETTLE_MS, groupBytesMax: 1_000 },
+    shard: 0, led, ledMs, journal, runtime, log: silentLog, state: newShardState(),
+    settings: { journalSettleMs: SETTLE_MS, groupBytesMax: 1_000 },
     onDurable: (group) => { durable.push(group) }, onEnd: (error) => { ended.push(error) }
   })
-  const rival = async (): Promise<void> => { await (await new MemoryJournal(medium, { chance: new Rng(2) }).shard(0)).lead(0) }
+  const rival =
+    async (): Promise<void> => { await (await new MemoryJournal(medium, { chance: new Rng(2) }).shard(0)).lead(0) }
   return { runtime, leadership, appended, durable, ended, rival }
 }
 
@@ -60,7 +62,9 @@ test('leadership: what comes while an append is in flight is the next group; ans
   const t = await setUp({ append: async (run) => { await held.promise; return run() } })
   const first = watch(t.leadership.append([entryOf(1)]))
   await t.runtime.settle()
-  const others = [t.leadership.append([entryOf(2)]), t.leadership.append([entryOf(3)]), t.leadership.settled(), t.leadership.proof()].map(watch)
+  const others =
+    [t.leadership.append([entryOf(2)]), t.leadership.append([entryOf(3)]), t.leadership.settled(), t.leadership.proof()]
+      .map(watch)
   await t.runtime.settle()
   assert.deepEqual([first, ...others].map(({ state }) => state), Array(5).fill('waiting'))
   assert.equal(t.leadership.state.partitions.byLocalId.length, 3) // only decisions see this

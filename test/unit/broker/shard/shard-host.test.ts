@@ -20,7 +20,9 @@ function holdLead(node: number): { wrap: (journal: ShardJournal, of: number) => 
   const { promise, resolve } = Promise.withResolvers<void>()
   return {
     letGo: resolve,
-    wrap: (journal, of) => (of !== node ? journal : { ...journal, lead: async (above): Promise<JournalEnd> => { await promise; return journal.lead(above) } })
+    wrap: (journal, of) => (of !== node ? journal : {
+      ...journal, lead: async (above): Promise<JournalEnd> => { await promise; return journal.lead(above) }
+    })
   }
 }
 

@@ -29,5 +29,7 @@ test('ledger: payload that crosses is shown, and an empty ledger says so', () =>
 })
 
 test('text-table: sizes are short', () => {
-  assert.deepEqual([0, 1_023, 1_024, 10 * 2 ** 20, 1.5 * 2 ** 30].map(bytesText), ['0 B', '1023 B', '1.0 KiB', '10 MiB', '1.5 GiB'])
+  assert.deepEqual(
+    [0, 1_023, 1_024, 10 * 2 ** 20, 1.5 * 2 ** 30].map(bytesText), ['0 B', '1023 B', '1.0 KiB', '10 MiB', '1.5 GiB']
+  )
 })

@@ -10,7 +10,8 @@ import { type Plan, type Reach, Reading } from '#cli/command/reading.ts'
 import type { Terminal } from '#cli/command/command.ts'
 
 const PLAN: Plan = {
-  topic: 't', fromBeginning: false, messagesMax: Infinity, groupId: 'g', ownGroup: true, partition: null, exitAtEnd: false,
+  topic: 't', fromBeginning: false, messagesMax: Infinity, groupId: 'g', ownGroup: true, partition: null,
+  exitAtEnd: false,
   keySeparator: null
 }
 
@@ -59,7 +60,8 @@ function reading(plan: Partial<Plan>, reach: Reach) {
     new Writable({ write: (bytes: Buffer, _encoding, done) => { texts[name] += bytes.toString(); done() } })
   let signal = (): void => {}
   const terminal: Terminal = {
-    stdin: new PassThrough(), stdout: into('out'), stderr: into('errors'), env: {}, onOutputClosed: () => {}, exit: () => assert.fail('exit'),
+    stdin: new PassThrough(), stdout: into('out'), stderr: into('errors'), env: {}, onOutputClosed: () => {},
+    exit: () => assert.fail('exit'),
     onSignal: (fn) => { signal = () => { fn('SIGINT') }; return () => {} }
   }
   const consumer = new FakeConsumer()

@@ -20,7 +20,9 @@ const SHOWN = ['README.md', 'docs/user-guide.md'] // whose commands people type
 /** GitHub's way from a heading to its anchor. */
 function anchorsOf(page: string): Set<string> {
   const headings = [...textOf(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!)
-  return new Set(headings.map((heading) => heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')))
+  return new Set(
+    headings.map((heading) => heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))
+  )
 }
 
 for (const page of pages) {
@@ -73,16 +75,20 @@ for (const page of SHOWN) {
   test(`docs: the flags, metrics and files that ${page} names exist`, () => {
     const text = textOf(page)
     const others = ['help', 'version', 'omit']
-    const flags = new Set([...COMMANDS.flatMap((one) => one.flags), ...settingFlags()].map(({ flag }) => flag).concat(others))
+    const flags =
+      new Set([...COMMANDS.flatMap((one) => one.flags), ...settingFlags()].map(({ flag }) => flag).concat(others))
     for (const [, flag] of text.matchAll(/`--([a-z-]+)/g)) assert(flags.has(flag!), `--${flag}`)
-    const metrics = new Set(METRICS_TABLES.flatMap(({ table }) => Object.values(table).map(({ name }) => name as string)))
+    const rows = METRICS_TABLES.flatMap(({ table }) => Object.values(table))
+    const metrics = new Set(rows.map(({ name }) => name as string))
     for (const [metric] of text.matchAll(/zonewise_[a-z_]+/g)) assert(metrics.has(metric), metric)
-    for (const [, path = ''] of text.matchAll(/`((?:cli|gateway|broker|shared|test|docs|\.ci)\/[^`\s<]*)`/g)) assert(existsSync(join(root, path)), path)
+    const paths = text.matchAll(/`((?:cli|gateway|broker|shared|test|docs|\.ci)\/[^`\s<]*)`/g)
+    for (const [, path = ''] of paths) assert(existsSync(join(root, path)), path)
   })
 }
 
 test('docs: the table of commands is whole', () => {
-  const shown = [...textOf('README.md').matchAll(/^\| `zonewise ([^`]+)`/gm)].map(([, call]) => call!.replaceAll('\\|', '|'))
+  const shown =
+    [...textOf('README.md').matchAll(/^\| `zonewise ([^`]+)`/gm)].map(([, call]) => call!.replaceAll('\\|', '|'))
   const names = shown.flatMap((call) => {
     const [first, second = ''] = call.split(' ')
     return second.includes('|') ? second.split('|').map((word) => `${first} ${word}`) : [first!]
@@ -90,9 +96,18 @@ test('docs: the table of commands is whole', () => {
   assert.deepEqual(names.sort(), COMMANDS.map(({ name }) => name).sort())
 })
 
+test('packages: none runs a script when it is installed', () => {
+  type Lock = { readonly packages: Readonly<Record<string, object>> }
+  const { packages } = JSON.parse(textOf('package-lock.json')) as Lock
+  const scripted = Object.entries(packages).filter(([, facts]) => 'hasInstallScript' in facts).map(([path]) => path)
+  assert.deepEqual(scripted, [])
+})
+
 test('docs: every package is argued', () => {
   type Packages = Readonly<Record<string, string>>
-  const { dependencies, optionalDependencies, devDependencies } = JSON.parse(textOf('package.json')) as Readonly<Record<string, Packages>>
+  const read = JSON.parse(textOf('package.json')) as Readonly<Record<string, Packages>>
+  const { dependencies, optionalDependencies, devDependencies } = read
+  const names = Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies })
   const text = textOf('docs/dependencies.md')
-  for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies })) assert(text.includes(`\`${name}\``), name)
+  for (const name of names) assert(text.includes(`\`${name}\``), name)
 })

@@ -13,7 +13,10 @@ import { makeBatch, type BatchSpec } from '#test/support/batches.ts'
 import { dataTwin, type DataTwin } from '#test/support/data-twin.ts'
 import { contextOf, topic } from '#test/support/gateway-twin.ts'
 
-type Asked = { readonly topic?: string; readonly partition?: number; readonly fetchOffset?: number; readonly partitionMaxBytes?: number }
+type Asked = {
+  readonly topic?: string; readonly partition?: number; readonly fetchOffset?: number;
+  readonly partitionMaxBytes?: number
+}
 type PartitionAnswer = FetchResponse['responses'][number]['partitions'][number]
 
 const LENGTH = makeBatch().byteLength
@@ -21,9 +24,13 @@ const COUNT = 40 // partitions: more than the shards of the twin
 
 function requestOf(asked: readonly Asked[], given: Partial<FetchRequest> = {}): FetchRequest {
   return {
-    clusterId: null, replicaId: -1, maxWaitMs: 0, minBytes: 1, maxBytes: 50_000_000, isolationLevel: 0, sessionId: 0, sessionEpoch: -1,
-    forgottenTopicsData: [], rackId: '', topics: asked.map(({ topic: name = 'orders', partition = 0, fetchOffset = 0, partitionMaxBytes = 1_000_000 }) => ({
-      topic: name, partitions: [{ partition, fetchOffset, partitionMaxBytes, currentLeaderEpoch: -1, lastFetchedEpoch: -1, logStartOffset: -1 }]
+    clusterId: null, replicaId: -1, maxWaitMs: 0, minBytes: 1, maxBytes: 50_000_000, isolationLevel: 0, sessionId: 0,
+    sessionEpoch: -1,
+    forgottenTopicsData: [], rackId: '',
+    topics: asked.map(({ topic: name = 'orders', partition = 0, fetchOffset = 0, partitionMaxBytes = 1_000_000 }) => ({
+      topic: name, partitions: [
+        { partition, fetchOffset, partitionMaxBytes, currentLeaderEpoch: -1, lastFetchedEpoch: -1, logStartOffset: -1 }
+      ]
     })), ...given
   }
 }
@@ -36,7 +43,9 @@ function setUp(settings: Parameters<typeof dataTwin>[0] = {}): DataTwin {
 
 async function write(t: DataTwin, partition: number, spec: BatchSpec = {}): Promise<void> {
   const topicData = [{ name: 'orders', partitionData: [{ index: partition, records: makeBatch(spec) }] }]
-  const done = Promise.resolve(handleProduce(contextOf(), 9, { transactionalId: null, acks: -1, timeoutMs: 60_000, topicData }, t.services))
+  const done = Promise.resolve(
+    handleProduce(contextOf(), 9, { transactionalId: null, acks: -1, timeoutMs: 60_000, topicData }, t.services)
+  )
   await t.runtime.advance(10)
   assert.equal((await done)?.responses[0]?.partitionResponses[0]?.errorCode, 0)
 }
@@ -45,7 +54,8 @@ async function write(t: DataTwin, partition: number, spec: BatchSpec = {}): Prom
 function begin(t: DataTwin, request: FetchRequest, { version = 11, signal = new AbortController().signal } = {}) {
   const fetching: { answer: FetchResponse | null } = { answer: null }
   const context = contextOf({ signal })
-  const done = Promise.resolve(handleFetch(context, version, request, t.services)).then((response) => { fetching.answer = response })
+  const done = Promise.resolve(handleFetch(context, version, request, t.services))
+    .then((response) => { fetching.answer = response })
   return Object.assign(fetching, { done })
 }
 
@@ -68,9 +78,15 @@ for (const logCacheBytesMax of [0, 1_000_000]) {
     const t = setUp({ logCacheBytesMax })
     for (let i = 0; i < 3; i++) await write(t, 0, { recordCount: 2 })
     const [answer] = await fetch(t, requestOf([{ fetchOffset: 3 }]))
-    const { errorCode, highWatermark, lastStableOffset, logStartOffset, abortedTransactions, preferredReadReplica } = answer!
-    assert.deepEqual({ errorCode, highWatermark, lastStableOffset, logStartOffset, abortedTransactions, preferredReadReplica },
-      { errorCode: 0, highWatermark: 6, lastStableOffset: 6, logStartOffset: 0, abortedTransactions: null, preferredReadReplica: -1 })
+    const { errorCode, highWatermark, lastStableOffset, logStartOffset, abortedTransactions, preferredReadReplica } =
+      answer!
+    assert.deepEqual({
+      errorCode, highWatermark, lastStableOffset, logStartOffset, abortedTransactions, preferredReadReplica
+    },
+      {
+        errorCode: 0, highWatermark: 6, lastStableOffset: 6, logStartOffset: 0, abortedTransactions: null,
+        preferredReadReplica: -1
+      })
     const bytes = bytesOf(answer!)
     assert.deepEqual([baseOffsetAt(bytes, 0), baseOffsetAt(bytes, 101), bytes.byteLength], [2, 4, 202])
     assert.equal(t.broker.reads.length === 0, logCacheBytesMax > 0)
@@ -84,7 +100,9 @@ test('fetch: partitions are served in the order asked for, at least one batch wh
   const answers = await fetch(t, requestOf(asked, { maxBytes: 1 }))
   assert.deepEqual(answers.map(({ partitionIndex }) => partitionIndex), [9, 6, 5, 7])
   assert.deepEqual(lengthsOf(answers), [0, LENGTH, 0, 0])
-  assert.deepEqual(lengthsOf(await fetch(t, requestOf(asked, { maxBytes: 3 * LENGTH + 5 }))), [0, 2 * LENGTH, LENGTH, 0])
+  assert.deepEqual(
+    lengthsOf(await fetch(t, requestOf(asked, { maxBytes: 3 * LENGTH + 5 }))), [0, 2 * LENGTH, LENGTH, 0]
+  )
   const small = asked.map((one) => ({ ...one, partitionMaxBytes: LENGTH - 1 }))
   assert.deepEqual(lengthsOf(await fetch(t, requestOf(small))), [0, LENGTH, 0, 0])
   assert.deepEqual(lengthsOf(await fetch(t, requestOf(asked))), [0, 2 * LENGTH, 2 * LENGTH, 2 * LENGTH])
@@ -92,13 +110,15 @@ test('fetch: partitions are served in the order asked for, at least one batch wh
 
 test('fetch: at the end of the log it waits, and wakes at the first record of any shard (PROTOCOL 29)', async () => {
   const t = setUp()
-  const fetching = begin(t, requestOf(Array.from({ length: COUNT }, (_, partition) => ({ partition })), { maxWaitMs: 500 }))
+  const fetching =
+    begin(t, requestOf(Array.from({ length: COUNT }, (_, partition) => ({ partition })), { maxWaitMs: 500 }))
   await t.runtime.advance(400)
   assert.equal(fetching.answer, null)
   assert(t.broker.waiting > 1)
   await write(t, 17)
   await t.runtime.settle()
-  const [found] = fetching.answer!.responses.flatMap(({ partitions }) => partitions).filter((one) => bytesOf(one).byteLength > 0)
+  const [found] =
+    fetching.answer!.responses.flatMap(({ partitions }) => partitions).filter((one) => bytesOf(one).byteLength > 0)
   assert.equal(found?.partitionIndex, 17)
   assert.equal(t.broker.waiting, 0) // the others wait no more
 })
@@ -131,7 +151,9 @@ test('fetch: min.bytes counts over all partitions, and readers are woken only wh
 test('fetch: min.bytes above max.bytes, and zero, do not wait for what can never come', async () => {
   const t = setUp()
   await write(t, 0)
-  assert.deepEqual(lengthsOf(await fetch(t, requestOf([{}], { maxWaitMs: 60_000, minBytes: 1_000, maxBytes: 10 }))), [LENGTH])
+  assert.deepEqual(
+    lengthsOf(await fetch(t, requestOf([{}], { maxWaitMs: 60_000, minBytes: 1_000, maxBytes: 10 }))), [LENGTH]
+  )
   assert.deepEqual(lengthsOf(await fetch(t, requestOf([{ partition: 1 }], { maxWaitMs: 60_000, minBytes: 0 }))), [0])
   assert.deepEqual(await fetch(t, requestOf([], { maxWaitMs: 0 })), [])
 })
@@ -139,9 +161,14 @@ test('fetch: min.bytes above max.bytes, and zero, do not wait for what can never
 test('fetch: an error of one partition answers at once (PROTOCOL 29)', async () => {
   const t = setUp()
   await write(t, 1)
-  const answers = await fetch(t, requestOf([{ partition: 0 }, { partition: 1, fetchOffset: 9 }, { topic: 'never' }, { partition: COUNT }], { maxWaitMs: 60_000 }))
+  const answers = await fetch(t, requestOf(
+    [{ partition: 0 }, { partition: 1, fetchOffset: 9 }, { topic: 'never' }, { partition: COUNT }],
+    { maxWaitMs: 60_000 }
+  ))
   assert.deepEqual(answers.map(({ errorCode }) => errorCode),
-    [0, KAFKA_ERROR.OFFSET_OUT_OF_RANGE, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION])
+    [
+      0, KAFKA_ERROR.OFFSET_OUT_OF_RANGE, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION
+    ])
 })
 
 test('fetch: no topic and no partition is unknown before the catalog was asked', async () => {
@@ -150,7 +177,9 @@ test('fetch: no topic and no partition is unknown before the catalog was asked',
   const asked = [{ topic: 'new' }, { partition: COUNT }]
   assert.deepEqual((await fetch(t, requestOf(asked))).map(({ errorCode }) => errorCode), [0, 0])
   t.catalog.failing = true
-  assert.deepEqual((await fetch(t, requestOf([{ topic: 'other' }]))).map(({ errorCode }) => errorCode), [KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER])
+  assert.deepEqual((await fetch(t, requestOf([{ topic: 'other' }]))).map(({ errorCode }) => errorCode), [
+    KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
+  ])
 })
 
 test('fetch: what cannot be read fails its partition only, in a code that the version knows (PROTOCOL 26)', async () => {
@@ -163,7 +192,9 @@ test('fetch: what cannot be read fails its partition only, in a code that the ve
   const answers = await fetch(t, requestOf(asked))
   assert.deepEqual(answers.map(({ errorCode }) => errorCode), [KAFKA_ERROR.KAFKA_STORAGE_ERROR, 0])
   assert.deepEqual(lengthsOf(answers), [0, LENGTH])
-  assert.deepEqual((await fetch(t, requestOf(asked), 5)).map(({ errorCode }) => errorCode), [KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER, 0])
+  assert.deepEqual(
+    (await fetch(t, requestOf(asked), 5)).map(({ errorCode }) => errorCode), [KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER, 0]
+  )
 })
 
 test('fetch: behind a chunk that cannot be read nothing more of its partition is given out', async () => {
@@ -194,7 +225,9 @@ test('fetch: zstd goes to version 10 and above (PROTOCOL 2.3)', async () => {
 
 test('fetch: a session is never made, and going on with one is an error of the whole answer (PROTOCOL 30)', async () => {
   const t = setUp()
-  for (const [sessionId, sessionEpoch, errorCode] of [[0, 0, 0], [0, -1, 0], [77, -1, 0], [77, 3, 70], [0, 3, 70]] as const) {
+  for (
+    const [sessionId, sessionEpoch, errorCode] of [[0, 0, 0], [0, -1, 0], [77, -1, 0], [77, 3, 70], [0, 3, 70]] as const
+  ) {
     const fetching = begin(t, requestOf([{}], { sessionId, sessionEpoch }))
     await t.runtime.settle()
     assert.deepEqual([fetching.answer?.sessionId, fetching.answer?.errorCode], [0, errorCode])
@@ -210,7 +243,8 @@ test('fetch: read_committed gets a list of aborted transactions, and it is empty
 test('fetch: a client that is gone is waited for no more', async () => {
   const t = setUp()
   const gone = new AbortController()
-  const fetching = begin(t, requestOf([{ partition: 0 }, { partition: 1 }], { maxWaitMs: 60_000 }), { signal: gone.signal })
+  const fetching =
+    begin(t, requestOf([{ partition: 0 }, { partition: 1 }], { maxWaitMs: 60_000 }), { signal: gone.signal })
   await t.runtime.advance(100)
   assert(t.broker.waiting > 0)
   gone.abort(new Error('client is gone'))

@@ -15,6 +15,7 @@ import { handleLeaveGroup } from '#gateway/api/leave-group.ts'
 import { handleListGroups } from '#gateway/api/list-groups.ts'
 import { handleOffsetCommit } from '#gateway/api/offset-commit.ts'
 import { handleOffsetFetch } from '#gateway/api/offset-fetch.ts'
+import { handleSyncGroup } from '#gateway/api/sync-group.ts'
 import { decodeMessage, defaultsOf, encodeMessage } from '#shared/binary/message.ts'
 import { Reader } from '#shared/binary/reader.ts'
 import { UUID_ZERO } from '#shared/binary/uuid.ts'
@@ -59,8 +60,14 @@ async function ask<Request, Response>(
 test('group-forward: a join goes to the leader of the shard with the ids drawn here and time to wait (PROTOCOL 38, 46)', async () => {
   const twin = gatewayTwin()
   const received = coordinate(twin, API.joinGroup, (request, { memberId }) =>
-    ({ ...defaultsOf(API.joinGroup.response), errorCode: 0, generationId: 1, protocolType: request.protocolType, protocolName: 'range', leader: memberId, memberId }))
-  const given = { groupId: 'g', sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 60_000, memberId: '', protocolType: 'consumer', protocols: [] }
+    ({
+      ...defaultsOf(API.joinGroup.response), errorCode: 0, generationId: 1, protocolType: request.protocolType,
+      protocolName: 'range', leader: memberId, memberId
+    }))
+  const given = {
+    groupId: 'g', sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 60_000, memberId: '', protocolType: 'consumer',
+    protocols: []
+  }
   const answer = await ask(twin, API.joinGroup, handleJoinGroup, 5, given)
   const [{ call, node, deadlineMs, request }] = received as [typeof received[number]]
   const snapshot = twin.membership.current()
@@ -78,9 +85,28 @@ test('join-group: version 0 rebalances within the session timeout, and an old cl
   const twin = gatewayTwin()
   const received = coordinate(twin, API.joinGroup, () =>
     ({ ...defaultsOf(API.joinGroup.response), errorCode: KAFKA_ERROR.UNKNOWN_MEMBER_ID, protocolName: null }))
-  const answer = await ask(twin, API.joinGroup, handleJoinGroup, 0, { groupId: 'g', sessionTimeoutMs: 7_000, protocolType: 'consumer' })
+  const answer = await ask(
+    twin, API.joinGroup, handleJoinGroup, 0, { groupId: 'g', sessionTimeoutMs: 7_000, protocolType: 'consumer' }
+  )
   assert.equal(received[0]!.request.rebalanceTimeoutMs, 7_000)
   assert.deepEqual([answer.errorCode, answer.protocolName], [KAFKA_ERROR.UNKNOWN_MEMBER_ID, ''])
+  coordinate(twin, API.joinGroup, () => (
+    { ...defaultsOf(API.joinGroup.response), errorCode: KAFKA_ERROR.UNKNOWN_MEMBER_ID, protocolName: '' }
+  ))
+  assert.equal(
+    (await ask(twin, API.joinGroup, handleJoinGroup, 7, { groupId: 'g' })).protocolName, null, 'version 7 and above do'
+  )
+})
+
+test('sync-group: since version 5 it names the protocol (PROTOCOL 40)', async () => {
+  const twin = gatewayTwin()
+  coordinate(twin, API.syncGroup, () => ({ ...defaultsOf(API.syncGroup.response), errorCode: 0 }))
+  const sync = async (version: number, protocolType: string | null, protocolName: string | null): Promise<number> =>
+    (await ask(twin, API.syncGroup, handleSyncGroup, version, { groupId: 'g', protocolType, protocolName })).errorCode
+  assert.equal(await sync(4, null, null), 0)
+  assert.equal(await sync(5, 'consumer', 'range'), 0)
+  assert.equal(await sync(5, null, 'range'), KAFKA_ERROR.INCONSISTENT_GROUP_PROTOCOL)
+  assert.equal(await sync(5, 'consumer', null), KAFKA_ERROR.INCONSISTENT_GROUP_PROTOCOL)
 })
 
 test('group-forward: what the way does is told in codes that clients retry', async () => {
@@ -95,16 +121,25 @@ test('group-forward: what the way does is told in codes that clients retry', asy
   }
   const twin = gatewayTwin()
   twin.transport.on(groupCall, () => ({ errorCode: KAFKA_ERROR.COORDINATOR_LOAD_IN_PROGRESS, body: Buffer.alloc(0) }))
-  assert.equal((await ask(twin, API.heartbeat, handleHeartbeat, 0, { groupId: 'g' })).errorCode, KAFKA_ERROR.COORDINATOR_LOAD_IN_PROGRESS)
-  assert.equal((await ask(twin, API.heartbeat, handleHeartbeat, 0, { groupId: '' })).errorCode, KAFKA_ERROR.INVALID_GROUP_ID)
+  assert.equal(
+    (await ask(twin, API.heartbeat, handleHeartbeat, 0, { groupId: 'g' })).errorCode,
+    KAFKA_ERROR.COORDINATOR_LOAD_IN_PROGRESS
+  )
+  assert.equal(
+    (await ask(twin, API.heartbeat, handleHeartbeat, 0, { groupId: '' })).errorCode, KAFKA_ERROR.INVALID_GROUP_ID
+  )
 })
 
 test('leave-group: an old client\'s member becomes a list of one, its error the answer\'s (PROTOCOL 45)', async () => {
   const twin = gatewayTwin()
   const received = coordinate(twin, API.leaveGroup, ({ members }) => ({
-    throttleTimeMs: 0, errorCode: 0, members: members.map((member) => ({ ...member, errorCode: KAFKA_ERROR.UNKNOWN_MEMBER_ID }))
+    throttleTimeMs: 0, errorCode: 0,
+    members: members.map((member) => ({ ...member, errorCode: KAFKA_ERROR.UNKNOWN_MEMBER_ID }))
   }))
-  assert.equal((await ask(twin, API.leaveGroup, handleLeaveGroup, 1, { groupId: 'g', memberId: 'm1' })).errorCode, KAFKA_ERROR.UNKNOWN_MEMBER_ID)
+  assert.equal(
+    (await ask(twin, API.leaveGroup, handleLeaveGroup, 1, { groupId: 'g', memberId: 'm1' })).errorCode,
+    KAFKA_ERROR.UNKNOWN_MEMBER_ID
+  )
   assert.deepEqual(received[0]!.request.members.map(({ memberId }) => memberId), ['m1'])
   const members = [{ memberId: '', groupInstanceId: 'i1', reason: null }]
   const answer = await ask(twin, API.leaveGroup, handleLeaveGroup, 3, { groupId: 'g', members })
@@ -117,9 +152,13 @@ test('offset-commit: names travel as ids; unknown topics and partitions are answ
   twin.catalog.hidden.push(known)
   const received = coordinate(twin, API.offsetCommit, ({ topics }) => ({
     throttleTimeMs: 0,
-    topics: topics.map((each) => ({ ...each, partitions: each.partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: 0 })) }))
+    topics: topics.map((each) => (
+      { ...each, partitions: each.partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: 0 })) }
+    ))
   }))
-  const partition = (partitionIndex: number): { partitionIndex: number; committedOffset: number; committedLeaderEpoch: number; committedMetadata: string } =>
+  const partition = (partitionIndex: number): {
+    partitionIndex: number; committedOffset: number; committedLeaderEpoch: number; committedMetadata: string
+  } =>
     ({ partitionIndex, committedOffset: 5, committedLeaderEpoch: -1, committedMetadata: 'm' })
   const topics = [
     { name: 'a', topicId: UUID_ZERO, partitions: [partition(0), partition(9)] },
@@ -130,8 +169,14 @@ test('offset-commit: names travel as ids; unknown topics and partitions are answ
     ['a', [0, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION]], ['none', [KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION]]
   ])
   assert.deepEqual(received[0]!.request.topics, [{ name: '', topicId: known.topicId, partitions: [partition(0)] }])
-  const byId = await ask(twin, API.offsetCommit, handleOffsetCommit, 10, { groupId: 'g', topics: [{ name: '', topicId: topic('gone').topicId, partitions: [partition(0)] }] })
+  const byId = await ask(twin, API.offsetCommit, handleOffsetCommit, 10, {
+    groupId: 'g', topics: [{ name: '', topicId: topic('gone').topicId, partitions: [partition(0)] }]
+  })
   assert.equal(byId.topics[0]!.partitions[0]!.errorCode, KAFKA_ERROR.UNKNOWN_TOPIC_ID)
+  const part = await ask(twin, API.offsetCommit, handleOffsetCommit, 10, {
+    groupId: 'g', topics: [{ name: '', topicId: known.topicId, partitions: [partition(9)] }]
+  })
+  assert.equal(part.topics[0]!.partitions[0]!.errorCode, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION)
 })
 
 function fetchable(twin: Twin, topicId: string): { request: { groups: readonly { groupId: string }[] } }[] {
@@ -139,9 +184,13 @@ function fetchable(twin: Twin, topicId: string): { request: { groups: readonly {
     throttleTimeMs: 0, topics: [], errorCode: 0,
     groups: groups.map(({ groupId, topics }) => ({
       groupId, errorCode: 0,
-      topics: (topics ?? [{ topicId, partitionIndexes: [1] }, { topicId: topic('gone').topicId, partitionIndexes: [0] }]).map((each) => ({
+      topics: (
+        topics ?? [{ topicId, partitionIndexes: [1] }, { topicId: topic('gone').topicId, partitionIndexes: [0] }]
+      ).map((each) => ({
         name: '', topicId: each.topicId,
-        partitions: each.partitionIndexes.map((partitionIndex) => ({ partitionIndex, committedOffset: 42, committedLeaderEpoch: 0, metadata: 'm', errorCode: 0 }))
+        partitions: each.partitionIndexes.map((partitionIndex) => (
+          { partitionIndex, committedOffset: 42, committedLeaderEpoch: 0, metadata: 'm', errorCode: 0 }
+        ))
       }))
     }))
   }))
@@ -154,7 +203,9 @@ test('offset-fetch: one group in old versions, none of an unknown topic is no er
   const received = fetchable(twin, known.topicId)
   const topics = [{ name: 'a', partitionIndexes: [0, 1] }, { name: 'none', partitionIndexes: [0] }]
   const answer = await ask(twin, API.offsetFetch, handleOffsetFetch, 5, { groupId: 'g', topics })
-  assert.deepEqual(answer.topics.map(({ name, partitions }) => [name, partitions.map(({ committedOffset, errorCode, metadata }) => [committedOffset, errorCode, metadata])]), [
+  assert.deepEqual(answer.topics.map(({ name, partitions }) => [
+    name, partitions.map(({ committedOffset, errorCode, metadata }) => [committedOffset, errorCode, metadata])
+  ]), [
     ['a', [[42, 0, 'm'], [42, 0, 'm']]], ['none', [[-1, 0, '']]]
   ])
   assert.equal(received.length, 1)
@@ -174,17 +225,23 @@ test('offset-fetch: several groups are asked one by one, each with its own outco
   const known = topic('a')
   twin.catalog.add(known)
   const received = fetchable(twin, known.topicId)
-  const group = (groupId: string): { groupId: string; memberId: null; memberEpoch: number; topics: { name: string; topicId: string; partitionIndexes: number[] }[] } =>
+  const group = (groupId: string): { groupId: string; memberId: null; memberEpoch: number; topics: {
+    name: string; topicId: string; partitionIndexes: number[]
+  }[] } =>
     ({ groupId, memberId: null, memberEpoch: -1, topics: [{ name: 'a', topicId: UUID_ZERO, partitionIndexes: [0] }] })
   const answer = await ask(twin, API.offsetFetch, handleOffsetFetch, 9, { groups: [group('g1'), group('g2')] })
-  assert.deepEqual(answer.groups.map(({ groupId, errorCode, topics }) => [groupId, errorCode, topics[0]!.name]), [['g1', 0, 'a'], ['g2', 0, 'a']])
+  assert.deepEqual(answer.groups.map(({ groupId, errorCode, topics }) => [groupId, errorCode, topics[0]!.name]), [
+    ['g1', 0, 'a'], ['g2', 0, 'a']
+  ])
   assert.deepEqual(received.map(({ request }) => request.groups.map(({ groupId }) => groupId)), [['g1'], ['g2']])
 })
 
 test('offset-fetch: version 1 carries a failure in its partitions', async () => {
   const twin = gatewayTwin()
   twin.catalog.add(topic('a'))
-  const answer = await ask(twin, API.offsetFetch, handleOffsetFetch, 1, { groupId: 'g', topics: [{ name: 'a', partitionIndexes: [0] }] })
+  const answer = await ask(
+    twin, API.offsetFetch, handleOffsetFetch, 1, { groupId: 'g', topics: [{ name: 'a', partitionIndexes: [0] }] }
+  )
   assert.equal(answer.topics[0]!.partitions[0]!.errorCode, KAFKA_ERROR.NOT_COORDINATOR)
 })
 
@@ -193,14 +250,23 @@ test('describe-groups: a group that is not there is dead for old clients and an 
   coordinate(twin, API.describeGroups, ({ groups }) => ({
     throttleTimeMs: 0,
     groups: groups.map((groupId) => ({
-      errorCode: KAFKA_ERROR.GROUP_ID_NOT_FOUND, errorMessage: 'no such group', groupId, groupState: 'Dead', protocolType: '', protocolData: '',
+      errorCode: KAFKA_ERROR.GROUP_ID_NOT_FOUND, errorMessage: 'no such group', groupId, groupState: 'Dead',
+      protocolType: '', protocolData: '',
       members: [], authorizedOperations: 0
     }))
   }))
   const old = await ask(twin, API.describeGroups, handleDescribeGroups, 5, { groups: ['g1', 'g2'] })
-  assert.deepEqual(old.groups.map(({ groupId, errorCode, groupState }) => [groupId, errorCode, groupState]), [['g1', 0, 'Dead'], ['g2', 0, 'Dead']])
+  assert.deepEqual(old.groups.map(({ groupId, errorCode, groupState }) => [groupId, errorCode, groupState]), [
+    ['g1', 0, 'Dead'], ['g2', 0, 'Dead']
+  ])
   const recent = await ask(twin, API.describeGroups, handleDescribeGroups, 6, { groups: ['g1'] })
   assert.equal(recent.groups[0]!.errorCode, KAFKA_ERROR.GROUP_ID_NOT_FOUND)
+  const withOperations =
+    await ask(twin, API.describeGroups, handleDescribeGroups, 6, { groups: ['g1'], includeAuthorizedOperations: true })
+  assert.equal(
+    withOperations.groups[0]!.authorizedOperations, 0,
+    'of a group that is not there nothing is permitted that the coordinator did not say'
+  )
 })
 
 test('list-groups: every shard is asked, and the gateways of a zone name each group once (PROTOCOL 45)', async () => {
@@ -221,10 +287,13 @@ test('list-groups: every shard is asked, and the gateways of a zone name each gr
 test('delete-groups: each group has its own outcome', async () => {
   const twin = gatewayTwin()
   coordinate(twin, API.deleteGroups, ({ groupsNames }) => ({
-    throttleTimeMs: 0, results: groupsNames.map((groupId) => ({ groupId, errorCode: groupId === 'busy' ? KAFKA_ERROR.NON_EMPTY_GROUP : 0 }))
+    throttleTimeMs: 0, results: groupsNames
+      .map((groupId) => ({ groupId, errorCode: groupId === 'busy' ? KAFKA_ERROR.NON_EMPTY_GROUP : 0 }))
   }))
   const answer = await ask(twin, API.deleteGroups, handleDeleteGroups, 2, { groupsNames: ['busy', 'empty'] })
-  assert.deepEqual(answer.results, [{ groupId: 'busy', errorCode: KAFKA_ERROR.NON_EMPTY_GROUP }, { groupId: 'empty', errorCode: 0 }])
+  assert.deepEqual(
+    answer.results, [{ groupId: 'busy', errorCode: KAFKA_ERROR.NON_EMPTY_GROUP }, { groupId: 'empty', errorCode: 0 }]
+  )
 })
 
 test('find-coordinator: the ring picks a gateway of the zone; transactions are refused for good (PROTOCOL 20)', async () => {
@@ -232,8 +301,10 @@ test('find-coordinator: the ring picks a gateway of the zone; transactions are r
   const { nodeId } = gatewayForGroup(twin.membership.current(), 'az1', 'g')!
   const single = await ask(twin, API.findCoordinator, handleFindCoordinator, 2, { key: 'g', keyType: 0 })
   assert.deepEqual([single.errorCode, single.nodeId, single.host], [0, nodeId, `node-${nodeId}.test`])
-  const batched = await ask(twin, API.findCoordinator, handleFindCoordinator, 4, { keyType: 0, coordinatorKeys: ['g', 'h'] })
+  const batched =
+    await ask(twin, API.findCoordinator, handleFindCoordinator, 4, { keyType: 0, coordinatorKeys: ['g', 'h'] })
   assert.deepEqual(batched.coordinators.map(({ key, errorCode }) => [key, errorCode]), [['g', 0], ['h', 0]])
-  const transactional = await ask(twin, API.findCoordinator, handleFindCoordinator, 4, { keyType: 1, coordinatorKeys: ['t'] })
+  const transactional =
+    await ask(twin, API.findCoordinator, handleFindCoordinator, 4, { keyType: 1, coordinatorKeys: ['t'] })
   assert.equal(transactional.coordinators[0]!.errorCode, KAFKA_ERROR.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
 })

@@ -14,9 +14,12 @@ function setUp(): DataTwin {
   return t
 }
 
-async function ask(t: DataTwin, partitions: readonly (readonly [number, number])[], version = 11, name = 'orders'): Promise<Answer[]> {
+async function ask(
+  t: DataTwin, partitions: readonly (readonly [number, number])[], version = 11, name = 'orders'
+): Promise<Answer[]> {
   const request: ListOffsetsRequest = { replicaId: -1, isolationLevel: 0, timeoutMs: 0, topics: [{
-    name, partitions: partitions.map(([partitionIndex, timestamp]) => ({ partitionIndex, timestamp, currentLeaderEpoch: -1 }))
+    name,
+    partitions: partitions.map(([partitionIndex, timestamp]) => ({ partitionIndex, timestamp, currentLeaderEpoch: -1 }))
   }] }
   const response = await handleListOffsets(contextOf(), version, request, t.services)
   return response!.topics.flatMap(({ partitions: answers }) => [...answers])
@@ -43,13 +46,17 @@ test('list-offsets: a special timestamp below its version is told apart from non
 })
 
 test('list-offsets: a partition named twice is INVALID_REQUEST, the others are answered (PROTOCOL 36)', async () => {
-  assert.deepEqual(codesOf(await ask(setUp(), [[0, -1], [1, -1], [0, -2]])), [KAFKA_ERROR.INVALID_REQUEST, 0, KAFKA_ERROR.INVALID_REQUEST])
+  assert.deepEqual(codesOf(await ask(setUp(), [[0, -1], [1, -1], [0, -2]])), [
+    KAFKA_ERROR.INVALID_REQUEST, 0, KAFKA_ERROR.INVALID_REQUEST
+  ])
 })
 
 test('list-offsets: what is unknown is asked of the catalog first', async () => {
   const t = setUp()
   t.catalog.hidden.push(topic('orders', { partitionCount: 5 }))
-  assert.deepEqual(codesOf(await ask(t, [[4, -1], [5, -1], [-1, -1]])), [0, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION])
+  assert.deepEqual(codesOf(await ask(t, [[4, -1], [5, -1], [-1, -1]])), [
+    0, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION
+  ])
   assert.deepEqual(codesOf(await ask(t, [[0, -1]], 11, 'never')), [KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION])
   t.catalog.failing = true
   assert.deepEqual(codesOf(await ask(t, [[0, -1]], 11, 'never')), [KAFKA_ERROR.LEADER_NOT_AVAILABLE])

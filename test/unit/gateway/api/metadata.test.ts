@@ -8,13 +8,17 @@ import { gatewayOf } from '#shared/cluster/ring.ts'
 import { createTopicCall } from '#shared/rpc/admin.ts'
 import type { MetadataRequest, MetadataResponse } from '#shared/wire/api/metadata.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
-import { CLUSTER_ID, contextOf, gatewayTwin, listenerOf, nodeOf, snapshotOf, topic, type Twin } from '#test/support/gateway-twin.ts'
+import {
+  CLUSTER_ID, contextOf, gatewayTwin, listenerOf, nodeOf, snapshotOf, topic, type Twin
+} from '#test/support/gateway-twin.ts'
 
 async function ask(
-  twin: Twin, version: number, topics: MetadataRequest['topics'], given: Partial<MetadataRequest> = {}, context: RequestContext = contextOf()
+  twin: Twin, version: number, topics: MetadataRequest['topics'], given: Partial<MetadataRequest> =
+    {}, context: RequestContext = contextOf()
 ): Promise<MetadataResponse> {
   const request = {
-    topics, allowAutoTopicCreation: true, includeClusterAuthorizedOperations: false, includeTopicAuthorizedOperations: false, ...given
+    topics, allowAutoTopicCreation: true, includeClusterAuthorizedOperations: false,
+    includeTopicAuthorizedOperations: false, ...given
   }
   return (await handleMetadata(context, version, request, twin.services))!
 }
@@ -43,7 +47,8 @@ test('metadata: a zone without a gateway is served by another, an unknown zone b
 
 test('metadata: addresses are those of the listener that the client came through', async () => {
   const twin = gatewayTwin()
-  const listeners = [listenerOf(1, 'az1'), listenerOf(1, 'az1', { name: 'public', advertisedHost: 'public.test', advertisedPort: 443 })]
+  const listeners =
+    [listenerOf(1, 'az1'), listenerOf(1, 'az1', { name: 'public', advertisedHost: 'public.test', advertisedPort: 443 })]
   twin.membership.set(snapshotOf([nodeOf(1, 'az1', { listeners }), nodeOf(2, 'az1')], 2))
   const answer = await ask(twin, 12, [], {}, contextOf({ listener: listeners[1]! }))
   assert.deepEqual(answer.brokers.map(({ host }) => host), ['public.test', 'node-2.test'])
@@ -58,7 +63,9 @@ test('metadata: the leader is the ring\'s pick, alone in replicas and ISR, at ep
   const leaders = new Set<number>()
   for (const { partitionIndex, leaderId, leaderEpoch, replicaNodes, isrNodes, errorCode } of answer!.partitions) {
     assert.equal(leaderId, gatewayOf(twin.membership.current(), 'az1', known.topicId, partitionIndex)!.nodeId)
-    assert.deepEqual({ leaderEpoch, replicaNodes, isrNodes, errorCode }, { leaderEpoch: 0, replicaNodes: [leaderId], isrNodes: [leaderId], errorCode: 0 })
+    assert.deepEqual({ leaderEpoch, replicaNodes, isrNodes, errorCode }, {
+      leaderEpoch: 0, replicaNodes: [leaderId], isrNodes: [leaderId], errorCode: 0
+    })
     leaders.add(leaderId)
   }
   assert.deepEqual([...leaders].sort(), [1, 2])
@@ -79,7 +86,9 @@ test('metadata: a topic being created has no leaders yet (PROTOCOL 15)', async (
   const answer = await ask(twin, 12, named('new', 'wider'))
   assert.deepEqual(errors(answer), [KAFKA_ERROR.LEADER_NOT_AVAILABLE, KAFKA_ERROR.NONE])
   assert.deepEqual(answer.topics[0]!.partitions.map(({ leaderId }) => leaderId), [-1, -1, -1])
-  assert.deepEqual(answer.topics[1]!.partitions.map(({ errorCode }) => errorCode), [0, 0, KAFKA_ERROR.LEADER_NOT_AVAILABLE])
+  assert.deepEqual(
+    answer.topics[1]!.partitions.map(({ errorCode }) => errorCode), [0, 0, KAFKA_ERROR.LEADER_NOT_AVAILABLE]
+  )
 })
 
 test('metadata: a name unknown here is looked for behind one barrier before it is called unknown (DESIGN 8)', async () => {
@@ -108,7 +117,9 @@ test('metadata: by id since version 12; an unknown id has no name, ids and null 
   const byId = (topicId: string): MetadataRequest['topics'] => [{ name: null, topicId }]
   assert.equal((await ask(twin, 12, byId(known.topicId))).topics[0]!.name, 'a')
   const [missing] = (await ask(twin, 12, byId(gone.topicId))).topics
-  assert.deepEqual([missing!.errorCode, missing!.name, missing!.topicId], [KAFKA_ERROR.UNKNOWN_TOPIC_ID, null, gone.topicId])
+  assert.deepEqual(
+    [missing!.errorCode, missing!.name, missing!.topicId], [KAFKA_ERROR.UNKNOWN_TOPIC_ID, null, gone.topicId]
+  )
   const [invalid] = (await ask(twin, 11, byId(known.topicId))).topics
   assert.deepEqual([invalid!.errorCode, invalid!.name], [KAFKA_ERROR.INVALID_REQUEST, ''])
 })
@@ -123,9 +134,20 @@ test('metadata: an unknown name is created once for all who ask, unless the requ
   const answers = await Promise.all([ask(twin, 12, named('fresh')), ask(twin, 12, named('fresh'))])
   for (const answer of answers) assert.deepEqual(errors(answer), [KAFKA_ERROR.NONE])
   assert.equal(twin.transport.calls.length, 1)
-  assert.deepEqual(errors(await ask(twin, 12, named('no'), { allowAutoTopicCreation: false })), [KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION])
+  assert.deepEqual(errors(await ask(twin, 12, named('no'), { allowAutoTopicCreation: false })), [
+    KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION
+  ])
   const closed = gatewayTwin({ autoCreateTopicsEnable: false })
   assert.deepEqual(errors(await ask(closed, 12, named('no'))), [KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION])
+})
+
+test('metadata: a topic named twice is answered once', async () => {
+  const twin = gatewayTwin()
+  twin.catalog.add(topic('a'))
+  assert.deepEqual(
+    (await ask(twin, 12, named('a', 'b.', 'a'), { allowAutoTopicCreation: false })).topics.map(({ name }) => name),
+    ['a', 'b.']
+  )
 })
 
 test('metadata: a creation that does not come through makes clients ask again', async () => {
@@ -137,8 +159,11 @@ test('metadata: operations are told only to who asks (PROTOCOL 19)', async () =>
   const twin = gatewayTwin()
   twin.catalog.add(topic('a'))
   const silent = await ask(twin, 8, named('a'))
-  assert.deepEqual([silent.clusterAuthorizedOperations, silent.topics[0]!.topicAuthorizedOperations], [-(2 ** 31), -(2 ** 31)])
-  const told = await ask(twin, 8, named('a'), { includeClusterAuthorizedOperations: true, includeTopicAuthorizedOperations: true })
+  assert.deepEqual(
+    [silent.clusterAuthorizedOperations, silent.topics[0]!.topicAuthorizedOperations], [-(2 ** 31), -(2 ** 31)]
+  )
+  const told =
+    await ask(twin, 8, named('a'), { includeClusterAuthorizedOperations: true, includeTopicAuthorizedOperations: true })
   assert.deepEqual([told.clusterAuthorizedOperations, told.topics[0]!.topicAuthorizedOperations], [8_096, 3_576])
 })
 

@@ -5,7 +5,8 @@ import { baseOffsetAt } from '#shared/records/batch-header.ts'
 import { makeBatch } from '#test/support/batches.ts'
 
 const ALL: TakeLimits = { bytesMax: 1_000_000, atLeastOne: false, zstdAllowed: true }
-const batches = (): Buffer[] => [makeBatch({ recordCount: 3 }), makeBatch({ recordCount: 2 }), makeBatch({ recordCount: 4 })]
+const batches = (): Buffer[] =>
+  [makeBatch({ recordCount: 3 }), makeBatch({ recordCount: 2 }), makeBatch({ recordCount: 4 })]
 const run = (buffers: readonly Uint8Array[]) => ({ buffers, baseOffset: 100, endOffset: 109 })
 
 test('run-bytes: whole runs go out by reference with their offsets written once', () => {
@@ -46,7 +47,9 @@ test('run-bytes: stops at the bound, on a batch; the first goes whatever its siz
 
 test('run-bytes: zstd is not given to who cannot read it, and what comes before it is (PROTOCOL 2.3)', () => {
   const buffers = [makeBatch({ recordCount: 3 }), makeBatch({ recordCount: 6, attributes: 4 })]
-  assert.deepEqual(takeBatches(run(buffers), 100, { ...ALL, zstdAllowed: false }), { slices: buffers.slice(0, 1), bytes: 121, end: 'zstd not allowed' })
+  assert.deepEqual(takeBatches(run(buffers), 100, { ...ALL, zstdAllowed: false }), {
+    slices: buffers.slice(0, 1), bytes: 121, end: 'zstd not allowed'
+  })
   assert.equal(takeBatches(run(buffers), 103, { ...ALL, zstdAllowed: false }).bytes, 0)
   assert.equal(takeBatches(run(buffers), 100, ALL).end, 'all')
 })

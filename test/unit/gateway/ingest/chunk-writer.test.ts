@@ -14,10 +14,13 @@ function sealed(valueBytes = 20): SealedChunk {
   const open = new OpenChunk()
   const bytes = makeBatch({ valueBytes })
   open.add({
-    bytes, shard: 0, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: 0, recordCount: 1, maxTimestamp: 1, producerId: -1, producerEpoch: -1,
+    bytes, shard: 0, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: 0, recordCount: 1, maxTimestamp: 1, producerId: -1,
+    producerEpoch: -1,
     baseSequence: -1, attributes: 0, crc: bytes.readUInt32BE(17), origin: 'c', answer() {}
   })
-  return open.seal({ source: { nodeId: 1, nodeEpoch: 1, nonce: '0011223344556677', lane: LANE.region }, chunkSeq: 1 }, 'cluster')
+  return open.seal(
+    { source: { nodeId: 1, nodeEpoch: 1, nonce: '0011223344556677', lane: LANE.region }, chunkSeq: 1 }, 'cluster'
+  )
 }
 
 function setUp() {
@@ -27,7 +30,8 @@ function setUp() {
   /** 'durable', or the code of the error. */
   const write = async (chunk: SealedChunk): Promise<string> => {
     let outcome = 'not settled'
-    writeChunk(store, chunk, runtime, GIVE_UP_MS).then(() => { outcome = 'durable' }, (error: { code: string }) => { outcome = error.code })
+    writeChunk(store, chunk, runtime, GIVE_UP_MS)
+      .then(() => { outcome = 'durable' }, (error: { code: string }) => { outcome = error.code })
     await runtime.advance(GIVE_UP_MS + 2_000)
     return outcome
   }

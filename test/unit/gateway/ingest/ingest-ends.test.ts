@@ -21,7 +21,8 @@ function appender(t: DataTwin): { readonly answers: Answer[]; append(shard?: num
     answers.push(answer)
     const bytes = makeBatch()
     return t.ingest.append({
-      bytes, shard, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: shard, recordCount: 1, maxTimestamp: 1, producerId: -1, producerEpoch: -1,
+      bytes, shard, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: shard, recordCount: 1, maxTimestamp: 1,
+      producerId: -1, producerEpoch: -1,
       baseSequence: -1, attributes: 0, crc: bytes.readUInt32BE(17), origin, answer: (code, baseOffset) => {
         assert.equal(answer.code, null)
         Object.assign(answer, { code, baseOffset })
@@ -88,7 +89,8 @@ test('ingest: stopping takes nothing more and waits until what was taken is deci
 test('ingest: a stop that takes too long ends all the same, and a client that waits learns nothing false', async () => {
   const t = dataTwin()
   t.broker.decide = ({ chunks }) => ({
-    leader: 1, membershipVersion: 1, chunks: chunks.map(({ chunkSeq }) => ({ chunkSeq, status: CHUNK_STATUS.unknown, answers: new Uint8Array(0) }))
+    leader: 1, membershipVersion: 1,
+    chunks: chunks.map(({ chunkSeq }) => ({ chunkSeq, status: CHUNK_STATUS.unknown, answers: new Uint8Array(0) }))
   })
   const { append, answers } = appender(t)
   append()

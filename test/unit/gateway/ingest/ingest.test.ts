@@ -43,7 +43,7 @@ function setUp(decide: (request: CommitRequest) => CommitResponse = decideAll())
   const requests: CommitRequest[] = []
   transport.serve(commitCall, (request) => { requests.push(request); return Promise.resolve(decide(request)) })
   const membership = new StaticMembership({ version: 1, clusterId: 'c', shardCount: 4, nodes: [info] })
-  const memory = new MemoryPool({ freeBytesMax: 2 ** 20, poison: true })
+  const memory = new MemoryPool({ regionBytes: 2 ** 20, poison: true })
   const ingest = new Ingest({ nodeId: 1, nodeEpoch: 4, clusterId: 'c', store: faulty, memory, transport, membership, runtime, log: silentLog, settings })
   const answers: (Answer | null)[] = []
   const append = (other: Partial<PendingBatch> = {}): number => {

@@ -7,7 +7,7 @@ import { MemoryPool, releaseAll } from '#shared/binary/memory-pool.ts'
 import { LANE, type Source } from '#shared/object/chunk-ref.ts'
 
 const source: Source = { nodeId: 1, nodeEpoch: 2, nonce: '0011223344556677', lane: LANE.region }
-const newPool = (): MemoryPool => new MemoryPool({ freeBytesMax: 2 ** 20, poison: true })
+const newPool = (): MemoryPool => new MemoryPool({ regionBytes: 2 ** 20, poison: true })
 
 function chunk(memory: MemoryPool, chunkSeq: number, lengths: readonly number[]): SealedChunk {
   const payload = lengths.map((length) => memory.take(length).fill(chunkSeq))

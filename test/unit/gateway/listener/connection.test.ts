@@ -10,7 +10,6 @@ import { serve, servedTable, type ServedApi } from '#gateway/api/served-table.ts
 import type { GatewaySettings } from '#gateway/config.ts'
 import { Listeners } from '#gateway/listener/listeners.ts'
 import { LISTENER_METRICS } from '#gateway/metrics.ts'
-import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Metrics } from '#shared/metrics/metrics.ts'
 import { API, type Api } from '#shared/wire/api-registry.ts'
@@ -47,7 +46,7 @@ async function rig(settings: Partial<GatewaySettings> = {}, listener = listenerO
     }, { cause: 'produce', pipelined: true })
   ]
   const network = new MemoryListening()
-  const listeners = new Listeners(twin.services, servedTable(rows, serve(API.apiVersions, apiVersionsTooNewHandler)), network)
+  const listeners = new Listeners(twin.services, servedTable(rows, serve(API.apiVersions, apiVersionsTooNewHandler)), network, twin.listenerMetrics)
   const [bound] = await listeners.start([listener])
   return { ...twin, listeners, network, begun, port: bound!.port }
 }
@@ -151,8 +150,6 @@ test('connection: what cannot be read or is not served closes it, with one line 
   unknownKey.writeInt16BE(999, 4)
   const unknownVersion = Buffer.from(heartbeat(1))
   unknownVersion.writeInt16BE(5, 6)
-  const leftOver = Buffer.concat([heartbeat(1), Buffer.from([9])])
-  leftOver.writeInt32BE(leftOver.length - 4, 0)
   const oldProduce = Buffer.from(produce(1))
   oldProduce.writeInt16BE(2, 6)
   const negativeKey = Buffer.from(heartbeat(1))
@@ -160,7 +157,7 @@ test('connection: what cannot be read or is not served closes it, with one line 
   const negativeVersion = Buffer.from(heartbeat(1))
   negativeVersion.writeInt16BE(-1, 6)
   const bad = [
-    Buffer.from('GET / HTTP/1.1\r\n\r\n'), truncated, unknownKey, unknownVersion, leftOver, oldProduce, negativeKey, negativeVersion,
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'), truncated, unknownKey, unknownVersion, oldProduce, negativeKey, negativeVersion,
     Buffer.from([0, 0, 0, 0]), Buffer.from([0, 0, 0, 3, 1, 2, 3]), Buffer.from([0xff, 0xff, 0xff, 0xff]), Buffer.from([0x7f, 0xff, 0xff, 0xff])
   ]
   for (const bytes of bad) {
@@ -172,6 +169,20 @@ test('connection: what cannot be read or is not served closes it, with one line 
   }
   assert.equal(begun.length, 0)
   assert.deepEqual(log.of('warn'), ['client connection closed'])
+})
+
+test('connection: bytes behind a request are not looked at, as in Kafka: librdkafka 2.15 leaves some', async () => {
+  const { network, port, begun, runtime } = await rig()
+  const socket = network.dial(port)!
+  const leftOver = Buffer.concat([heartbeat(1), Buffer.from([1, 0, 0])])
+  leftOver.writeInt32BE(leftOver.length - 4, 0)
+  socket.receive(Buffer.concat([leftOver, heartbeat(2)]))
+  for (const index of [0, 1]) {
+    begun[index]!.answer.resolve(0)
+    await runtime.settle()
+  }
+  assert.deepEqual(answered(socket), [1, 2])
+  assert.equal(socket.ended, false)
 })
 
 test('connection: a request with more partitions than may be named is given up while it is read', async () => {
@@ -265,34 +276,56 @@ test('connection: requests of a client that does not read its answers wait', asy
   assert.equal(begun.length, 2)
 })
 
-test('connection: memory of an answer is held until the kernel has taken it, and given back when it is dropped', async () => {
+test('connection: what a handler leaves for afterwards runs once, whether the answer is taken over or dropped', async () => {
   const { network, port, begun, runtime } = await rig()
-  const memory = new MemoryPool({ freeBytesMax: 0 })
-  const answerWith = (i: number): void => {
-    begun[i]!.context.keepUntilSent([memory.take(1_000)])
+  const done: number[] = []
+  const seen = (): number[] => [...done]
+  const answer = (i: number): void => {
+    begun[i]!.context.afterwards(() => { done.push(i) })
     begun[i]!.answer.resolve(0)
   }
   const socket = network.dial(port)!
-  socket.stuck = true
-  socket.receive(heartbeat(1))
-  answerWith(0)
+  socket.receive(Buffer.concat([produce(1), produce(2)]))
+  answer(1)
   await runtime.settle()
-  assert.ok(memory.heldBytes > 0, 'written, and not taken')
-  socket.unstick()
-  assert.equal(memory.heldBytes, 0)
-  socket.stuck = true
-  socket.receive(heartbeat(2))
-  answerWith(1)
+  assert.deepEqual(seen(), [], 'an earlier answer is missing')
+  answer(0)
   await runtime.settle()
-  socket.lose()
-  await runtime.settle()
-  assert.equal(memory.heldBytes, 0, 'lost on the way')
+  assert.deepEqual(seen(), [0, 1])
   const other = network.dial(port)!
   other.receive(heartbeat(3))
   other.lose()
-  answerWith(2)
+  answer(2)
   await runtime.settle()
-  assert.equal(memory.heldBytes, 0, 'answered to nobody')
+  assert.deepEqual(seen(), [0, 1, 2], 'answered to nobody')
+  const failing = network.dial(port)!
+  failing.receive(heartbeat(4))
+  begun[3]!.context.afterwards(() => { done.push(3) })
+  begun[3]!.answer.reject(new ZonewiseError('OVERLOADED', 'no'))
+  await runtime.settle()
+  assert.deepEqual(seen(), [0, 1, 2, 3])
+})
+
+test('connection: where room for answers is short, clients that read nothing are closed, the longest first, and no others', async () => {
+  const { network, port, begun, runtime, services, log } = await rig({ answerBytesMax: 2 ** 20, answerStallMs: 2_000 })
+  const clients = [network.dial(port)!, network.dial(port)!, network.dial(port)!]
+  for (const [i, socket] of clients.entries()) {
+    socket.stuck = true
+    socket.receive(heartbeat(i))
+    begun[i]!.answer.resolve(0)
+    await runtime.advance(1_000)
+  }
+  await runtime.advance(10_000)
+  assert.deepEqual(clients.map(({ destroyed }) => destroyed), [false, false, false], 'nobody needs the room')
+  const { signal } = new AbortController()
+  while (services.answerBytes.bytes < 2 ** 20 - 64 * 1_024) await services.answerBytes.take(2 ** 20, signal)
+  const waiting = services.answerBytes.take(1, signal)
+  clients[1]!.unstick()
+  await runtime.advance(1_000)
+  assert.deepEqual(clients.map(({ destroyed }) => destroyed), [true, false, true], 'too little to help, so all that read nothing')
+  assert.deepEqual(log.of('warn'), ['client connection closed'])
+  services.answerBytes.add(-(2 ** 19))
+  assert.equal(await waiting, 1)
 })
 
 test('connection: a client that is gone aborts its requests and gives all bytes back', async () => {
@@ -369,9 +402,9 @@ test('listeners: one connection above the bound is closed at once', async () => 
 })
 
 test('listeners: port 0 is announced as it was bound', async () => {
-  const { services } = gatewayTwin()
+  const { services, listenerMetrics } = gatewayTwin()
   const table = servedTable([], serve(API.apiVersions, apiVersionsTooNewHandler))
-  const listeners = new Listeners(services, table, new MemoryListening())
+  const listeners = new Listeners(services, table, new MemoryListening(), listenerMetrics)
   const [a, b] = await listeners.start([listenerOf(1, 'az1', { port: 0, advertisedPort: 0 }), listenerOf(1, 'az1', { name: 'b', port: 0, advertisedPort: 443 })])
   assert.deepEqual([a!.advertisedPort, b!.advertisedPort], [a!.port, 443])
   assert.notEqual(a!.port, b!.port)

@@ -7,13 +7,13 @@ import { MemoryPool, release, retain } from '#shared/binary/memory-pool.ts'
 const HALF_SLAB = 2 * 2 ** 20
 
 function setUp(): { arena: FrameArena; memory: MemoryPool } {
-  const memory = new MemoryPool({ freeBytesMax: 64 * 2 ** 20 })
+  const memory = new MemoryPool({ regionBytes: 32 * 2 ** 20 })
   return { arena: new FrameArena(memory), memory }
 }
 
-/** Whether one of the next slabs that the arena carves is the one of `frame`. */
+/** Whether one of the next slabs that the arena carves is the one that `frame` begins. */
 function comesBack(arena: FrameArena, frame: Buffer): boolean {
-  return [1, 2, 3, 4].some(() => arena.lend(HALF_SLAB).buffer === frame.buffer)
+  return [1, 2, 3, 4].some(() => arena.lend(HALF_SLAB).byteOffset === frame.byteOffset)
 }
 
 test('frame-arena: frames do not overlap, and one too big for a slab has memory of its own', () => {

@@ -17,7 +17,7 @@ function framed(payload: Uint8Array): Buffer {
 
 function assemblerOf(frameBytesMax = 1_000_000): { readonly assembler: FrameAssembler; readonly frames: Buffer[] } {
   const frames: Buffer[] = []
-  const assembler = new FrameAssembler(new FrameArena(new MemoryPool({ freeBytesMax: 2 ** 24, poison: true })), frameBytesMax, { frame: (frame) => { frames.push(frame) } })
+  const assembler = new FrameAssembler(new FrameArena(new MemoryPool({ regionBytes: 2 ** 20, poison: true })), frameBytesMax, { frame: (frame) => { frames.push(frame) } })
   return { assembler, frames }
 }
 

@@ -12,7 +12,9 @@ test('client-zone: tags of every dialect are read from client.id', () => {
 })
 
 test('client-zone: what only looks like a tag is none', () => {
-  for (const clientId of [null, '', 'zone=', 'my_zone=az1', 'timezone=utc', 'ozone-az1', `zone=az1${'x'.repeat(5_000)}`]) {
+  for (
+    const clientId of [null, '', 'zone=', 'my_zone=az1', 'timezone=utc', 'ozone-az1', `zone=az1${'x'.repeat(5_000)}`]
+  ) {
     assert.equal(zoneOfClientId(clientId), null, String(clientId).slice(0, 20))
   }
 })

@@ -29,7 +29,8 @@ test('ring: a zone without a gateway has none, and is served by another zone', (
 test('ring: a weight of zero names a gateway for nothing, a higher one for more', () => {
   const snapshot = snapshotOf([1, 2, 3], { zoneCount: 1 })
   const overrides = { weights: new Map([[1, 0], [2, 3]]) }
-  const picks = Array.from({ length: 400 }, (_, partition) => gatewayOf(snapshot, 'az0', TOPIC, partition, overrides)!.nodeId)
+  const picks = Array.from({ length: 400 }, (_, partition) =>
+    gatewayOf(snapshot, 'az0', TOPIC, partition, overrides)!.nodeId)
   assert.equal(picks.filter((id) => id === 1).length, 0)
   assert(picks.filter((id) => id === 2).length > 250)
   assert.equal(gatewayOf(snapshot, 'az0', TOPIC, 0, { weights: new Map([[1, 0], [2, 0], [3, 0]]) }), null)

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import {
-  bool, choice, defineSettings, deprecatedUses, int, NO_SOURCES, refuseUnknown, settingText, text, unknownEnv, type SettingSources
+  bool, choice, defineSettings, deprecatedUses, int, NO_SOURCES, refuseUnknown, settingText, text, unknownEnv,
+  type SettingSources
 } from '#shared/config/settings.ts'
 
 const table = defineSettings('GATEWAY', {
@@ -10,11 +11,15 @@ const table = defineSettings('GATEWAY', {
   groupBytesMax: int({ unit: 'bytes', default: 8 * 2 ** 20, min: 1, max: 2 ** 30, doc: 'Full.' }),
   mode: choice({ choices: ['slow', 'fast'], default: 'fast', doc: 'How.' }),
   loud: bool({ default: false, doc: 'Noise.' }),
-  graceMs: int({ unit: 'ms', default: 1_000, min: 0, max: 86_400_000, doc: 'Wait.', deprecated: 'use --wal-linger-ms' }),
+  graceMs: int(
+    { unit: 'ms', default: 1_000, min: 0, max: 86_400_000, doc: 'Wait.', deprecated: 'use --wal-linger-ms' }
+  ),
   name: text({ default: 'zw', doc: 'Name.' })
 }, (values) => values.walLingerMs !== 13 || 'walLingerMs must not be 13')
 
-const from = (sources: { flags?: [string, string][]; env?: Record<string, string>; file?: Record<string, unknown> }): SettingSources =>
+const from = (
+  sources: { flags?: [string, string][]; env?: Record<string, string>; file?: Record<string, unknown> }
+): SettingSources =>
   ({ flags: new Map(sources.flags ?? []), env: sources.env ?? {}, file: sources.file ?? {} })
 
 function refused(run: () => unknown): string {
@@ -38,7 +43,8 @@ test('settings: a flag beats the environment, which beats the file, which beats 
 })
 
 test('settings: values are typed and frozen', () => {
-  const values = table.load(from({ flags: [['loud', ''], ['mode', 'slow'], ['group-bytes-max', '2MiB'], ['grace-ms', '2m']] }))
+  const values =
+    table.load(from({ flags: [['loud', ''], ['mode', 'slow'], ['group-bytes-max', '2MiB'], ['grace-ms', '2m']] }))
   const loud: boolean = values.loud
   const mode: 'slow' | 'fast' = values.mode
   assert.deepEqual([loud, mode, values.groupBytesMax, values.graceMs], [true, 'slow', 2 * 2 ** 20, 120_000])
@@ -46,8 +52,12 @@ test('settings: values are typed and frozen', () => {
 })
 
 test('settings: a value out of range is refused with its source, itself and the range', () => {
-  assert.match(refused(() => table.load(from({ flags: [['wal-linger-ms', '1001']] }))), /--wal-linger-ms.*1001.*0ms to 1s/)
-  assert.match(refused(() => table.load(from({ env: { ZONEWISE_GATEWAY_MODE: 'odd' } }))), /ZONEWISE_GATEWAY_MODE.*odd.*slow, fast/)
+  assert.match(
+    refused(() => table.load(from({ flags: [['wal-linger-ms', '1001']] }))), /--wal-linger-ms.*1001.*0ms to 1s/
+  )
+  assert.match(
+    refused(() => table.load(from({ env: { ZONEWISE_GATEWAY_MODE: 'odd' } }))), /ZONEWISE_GATEWAY_MODE.*odd.*slow, fast/
+  )
   assert.match(refused(() => table.load(from({ file: { walLingerMs: '5.5' } }))), /walLingerMs in the config file/)
   assert.match(refused(() => table.load(from({ file: { name: '' } }))), /1 to 4096 characters/)
   assert.match(refused(() => table.load(from({ flags: [['wal-linger-ms', '13']] }))), /must not be 13/)
@@ -72,17 +82,27 @@ test('settings: a variable that only looks like a setting is named', () => {
 
 test('settings: the use of a deprecated row is named', () => {
   assert.deepEqual(deprecatedUses([table], NO_SOURCES), [])
-  assert.deepEqual(deprecatedUses([table], from({ file: { graceMs: 1 } })), ['--grace-ms is deprecated: use --wal-linger-ms'])
+  assert.deepEqual(
+    deprecatedUses([table], from({ file: { graceMs: 1 } })), ['--grace-ms is deprecated: use --wal-linger-ms']
+  )
 })
 
 test('settings: a value is written as it can be read again', () => {
   const bytes = int({ unit: 'bytes', min: 0, max: 2 ** 50, doc: '' })
   const ms = int({ unit: 'ms', min: -1, max: 2 ** 50, doc: '' })
-  for (const [text, value] of [['0B', 0], ['1B', 1], ['1000B', 1_000], ['48MiB', 48 * 2 ** 20], ['3TiB', 3 * 2 ** 40]] as const) {
+  for (
+    const [text, value] of [
+      ['0B', 0], ['1B', 1], ['1000B', 1_000], ['48MiB', 48 * 2 ** 20], ['3TiB', 3 * 2 ** 40]
+    ] as const
+  ) {
     assert.equal(settingText(value, 'bytes'), text)
     assert.equal(bytes.read(text), value)
   }
-  for (const [text, value] of [['0ms', 0], ['250ms', 250], ['90s', 90_000], ['2m', 120_000], ['7d', 604_800_000], ['-1ms', -1]] as const) {
+  for (
+    const [text, value] of [
+      ['0ms', 0], ['250ms', 250], ['90s', 90_000], ['2m', 120_000], ['7d', 604_800_000], ['-1ms', -1]
+    ] as const
+  ) {
     assert.equal(settingText(value, 'ms'), text)
     assert.equal(ms.read(text), value)
   }

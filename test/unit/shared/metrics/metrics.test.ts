@@ -4,9 +4,12 @@ import { type MetricRow, Metrics } from '#shared/metrics/metrics.ts'
 
 const REQUESTS: MetricRow =
   { name: 'zonewise_test_requests_total', type: 'counter', unit: 'count', labels: ['zone'], help: 'Requests.' }
-const AGE: MetricRow = { name: 'zonewise_test_age_seconds', type: 'gauge', unit: 'seconds', labels: [], help: 'Age\nnow.' }
+const AGE: MetricRow =
+  { name: 'zonewise_test_age_seconds', type: 'gauge', unit: 'seconds', labels: [], help: 'Age\nnow.' }
 const WAIT: MetricRow =
-  { name: 'zonewise_test_wait_seconds', type: 'histogram', unit: 'seconds', labels: [], buckets: [0.1, 1], help: 'Wait.' }
+  {
+    name: 'zonewise_test_wait_seconds', type: 'histogram', unit: 'seconds', labels: [], buckets: [0.1, 1], help: 'Wait.'
+  }
 
 test('metrics: renders counters, gauges and histograms as Prometheus text', () => {
   const metrics = new Metrics()

@@ -4,10 +4,15 @@ import { chunkKey } from '#shared/object/chunk-ref.ts'
 import { CHUNK, decodeFooter, decodeTrailer, encodeFooter, type ChunkFooter } from '#shared/object/chunk.ts'
 
 const footer: ChunkFooter = {
-  ref: { source: { nodeId: 2, nodeEpoch: 7, nonce: '00ff00ff12345678', lane: 0 }, chunkSeq: 41 }, clusterId: 'abcdefghijklmnopqrstuw',
+  ref: { source: { nodeId: 2, nodeEpoch: 7, nonce: '00ff00ff12345678', lane: 0 }, chunkSeq: 41 },
+  clusterId: 'abcdefghijklmnopqrstuw',
   partitions: [
-    { shard: 1, topicId: 'abcdefghijklmnopqrstuw', partition: 3, batches: [{ position: 0, length: 81, recordCount: 1, maxTimestamp: 5, crc: 77 }] },
-    { shard: 9, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: 0, batches: [{ position: 81, length: 100, recordCount: 4, maxTimestamp: -1, crc: 2 ** 32 - 1 }] }
+    { shard: 1, topicId: 'abcdefghijklmnopqrstuw', partition: 3, batches: [
+      { position: 0, length: 81, recordCount: 1, maxTimestamp: 5, crc: 77 }
+    ] },
+    { shard: 9, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: 0, batches: [
+      { position: 81, length: 100, recordCount: 4, maxTimestamp: -1, crc: 2 ** 32 - 1 }
+    ] }
   ]
 }
 
@@ -20,10 +25,15 @@ test('chunk: a footer comes back as it was, found from the last bytes alone', ()
 })
 
 test('chunk: the layout of format version 1 never changes', () => {
-  assert.equal(Buffer.from(encodeFooter({ ...footer, partitions: footer.partitions.slice(0, 1) }).bytes).toString('hex'),
-    '000100000002401c00000000000000ff00ff12345678004044800000000000' + '0016' + Buffer.from(footer.clusterId).toString('hex') + '00000001'
-    + '0001' + '69b71d79f8218a39259a7a29aabb2dbb' .slice(0, 32) + '00000003' + '00000001' + '00000000' + '00000051' + '00000001' + '4014000000000000' + '0000004d'
-    + Buffer.from(encodeFooter({ ...footer, partitions: footer.partitions.slice(0, 1) }).bytes.subarray(-12)).toString('hex'))
+  assert.equal(Buffer.from(
+    encodeFooter({ ...footer, partitions: footer.partitions.slice(0, 1) }).bytes
+  ).toString('hex'),
+    '000100000002401c00000000000000ff00ff12345678004044800000000000' +
+      '0016' + Buffer.from(footer.clusterId).toString('hex') + '00000001'
+    + '0001' + '69b71d79f8218a39259a7a29aabb2dbb' .slice(0, 32) +
+      '00000003' + '00000001' + '00000000' + '00000051' + '00000001' + '4014000000000000' + '0000004d'
+    + Buffer.from(encodeFooter({ ...footer, partitions: footer.partitions.slice(0, 1) }).bytes.subarray(-12))
+      .toString('hex'))
 })
 
 test('chunk: each flipped bit of the footer is found', () => {

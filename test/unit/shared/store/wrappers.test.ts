@@ -32,7 +32,8 @@ test('measured-store: bytes and requests go to the cause of their key', async ()
     ['store', 'az1', 'chunk-get', 10, 1],
     ['store', 'az1', 'snapshot', 30, 1]
   ])
-  const of = (row: MetricRow, operation: string, more = {}): number => metrics.value(row, { zone: 'az1', operation, ...more })
+  const of = (row: MetricRow, operation: string, more = {}): number =>
+    metrics.value(row, { zone: 'az1', operation, ...more })
   assert.deepEqual([of(STORE_METRICS.requests, 'put'), of(STORE_METRICS.bytes, 'put')], [2, 107])
   assert.equal(of(STORE_METRICS.seconds, 'put'), 1)
   assert.equal(of(STORE_METRICS.errors, 'put', { code: 'OBJECT_EXISTS' }), 1)

@@ -21,12 +21,16 @@ test('framing: a request survives the way to the other side', () => {
   }
 })
 
-test('framing: left-over bytes of a request are refused', () => {
+test('framing: left-over bytes of a request are not looked at, as in Kafka; those of a response are refused', () => {
   const header = { version: 0, correlationId: 1, clientId: null }
-  const frame = Buffer.concat([...encodeRequestFrame(API.heartbeat, header, heartbeat), Buffer.alloc(1)])
+  const frame = Buffer.concat([...encodeRequestFrame(API.heartbeat, header, heartbeat), Buffer.alloc(3)])
   const reader = new Reader(frame, 4)
   decodeRequestHeader(reader)
-  assert.throws(() => decodeRequestBody(API.heartbeat, 0, reader), { code: 'FRAME_INVALID' })
+  assert.deepEqual(decodeRequestBody(API.heartbeat, 0, reader), heartbeat)
+  const response = Buffer.concat(
+    [...encodeResponseFrame(API.heartbeat, 0, 1, { throttleTimeMs: 0, errorCode: 0 }), Buffer.alloc(1)]
+  )
+  assert.throws(() => decodeResponseFrame(API.heartbeat, 0, response.subarray(4)), { code: 'FRAME_INVALID' })
 })
 
 test('framing: responses have tags in their header when flexible, but never those of ApiVersions', () => {
