@@ -26,7 +26,8 @@
  *              messages may lie between
  *
  * A call has a slot of the caller's choice, below the callsMax of the handshake, from its request to the last word
- * about it: an answer, an error or `cancelled`. After that the caller uses the slot again.
+ * about it: an answer, an error or `cancelled`. After that the caller uses the slot again. A server says nothing about
+ * a request that is not complete, unless it is cancelled.
  */
 import { ZonewiseError, type ErrorContext } from '#shared/errors/zonewise-error.ts'
 

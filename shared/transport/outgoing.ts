@@ -122,7 +122,7 @@ export class Outgoing {
         writer.patchUint32(sizesAt, headBytes)
         for (let i = 0; i < buffers.length; i++) writer.raw(buffers[i]!)
         message.payloadCell!.bytes += payloadBytes
-        this.#leaving.push(...buffers)
+        this.#leave(buffers)
       }
       this.#endFrame(position, type)
       message.headCell.bytes += writer.byteLength - position - payloadBytes
@@ -149,7 +149,7 @@ export class Outgoing {
     if (active < this.#turn) this.#turn -= 1
     this.#bigBytes -= unsentBytes(message!)
     if (message!.sentBytes > 0) {
-      this.#leaving.push(...message!.of.buffers) // the socket may still look at them
+      this.#leave(message!.of.buffers) // the socket may still look at them
       return 'begun'
     }
     this.#credit += unsentBytes(message!)
@@ -218,7 +218,7 @@ export class Outgoing {
   close(): void {
     this.#closed = true
     for (const { of } of this.#waiting.splice(0)) releaseAll(of.buffers)
-    for (const { of } of this.#active.splice(0)) this.#leaving.push(...of.buffers)
+    for (const { of } of this.#active.splice(0)) this.#leave(of.buffers)
     this.#bigBytes = 0
   }
 
@@ -272,7 +272,7 @@ export class Outgoing {
     this.#bigBytes -= dataBytes
     if (message.sentBytes === headBytes + payloadBytes) {
       this.#active.splice(this.#turn, 1)
-      this.#leaving.push(...of.buffers)
+      this.#leave(of.buffers)
     } else this.#turn += 1
   }
 
@@ -289,6 +289,11 @@ export class Outgoing {
       }
     }
     message.sentBytes += count
+  }
+
+  /** The next write ends the holds, once the kernel has it. */
+  #leave(buffers: readonly Uint8Array[]): void {
+    for (let i = 0; i < buffers.length; i++) this.#leaving.push(buffers[i]!)
   }
 
   #write(): void {

@@ -34,9 +34,9 @@ export class ServingStream implements MessageSink, Busy {
   readonly #messageBytesMax: number
   readonly #calls: (ServedCall | undefined)[] = [] // by slot, until answered or cancelled
   #callCount = 0
-  #runningCount = 0 // handlers, also of calls that were cancelled
-  #runningBytes = 0 // of their requests
-  readonly #putOff: PutOff[] = []
+  #workCount = 0 // requests taken on and not handled to the end, also of calls that were cancelled
+  #workBytes = 0 // of these requests
+  #putOff: PutOff[] = []
   #tickCount = 0
   #isWatched = false
   #hasEnded = false
@@ -105,6 +105,7 @@ export class ServingStream implements MessageSink, Busy {
     this.#socket.destroy()
     this.#forgetAll(reason)
   }
+
   tick(): boolean {
     if (this.#hasEnded || this.#callCount === 0) {
       this.#isWatched = false
@@ -140,16 +141,14 @@ export class ServingStream implements MessageSink, Busy {
     const { call } = by
     const dueTick = frame.deadlineMs === 0 ? Infinity : this.#tickCount + 1 + Math.ceil(frame.deadlineMs / rpcPingMs)
     const served = new ServedCall(frame, { call, cells: this.#cells.of(call), peer: this.peer, payload, dueTick })
-    if (this.#runningCount >= rpcCallsMax) return this.#overloaded(served, 'rpcCallsMax', rpcCallsMax)
-    if (this.#runningBytes >= bytesMax) return this.#overloaded(served, 'rpcInFlightBytesMax', bytesMax)
-    this.#calls[slot] = served
-    this.#callCount += 1
-    this.#watch()
+    if (this.#workCount >= rpcCallsMax) return this.#overloaded(served, 'rpcCallsMax', rpcCallsMax)
+    if (this.#workBytes >= bytesMax) return this.#overloaded(served, 'rpcInFlightBytesMax', bytesMax)
+    this.#takeOn(served)
     let request: unknown
     try {
       request = decode(call.request, served.version, head)
     } catch (error) {
-      served.release()
+      this.#handled(served)
       return this.#fail(served, error)
     }
     const isFull = this.#putOff.length > 0 || this.#out.queuedBytes > rpcAnswerBytesMax
@@ -161,6 +160,7 @@ export class ServingStream implements MessageSink, Busy {
     const served = this.#calls[slot]
     if (served !== undefined) {
       this.#over(served)
+      this.#forgetPutOff(served)
       served.abort(reason === CANCEL.timedOut ? timedOut(served) : givenUp())
       this.#out.cancelled(slot, served.headCell)
       return
@@ -187,21 +187,12 @@ export class ServingStream implements MessageSink, Busy {
     this.#out.close()
     this.#onEnd(this, reason)
     for (const served of this.#calls) served?.abort(unavailable(reason, this.peer.nodeId, served.call.name))
-    for (const { served } of this.#putOff.splice(0)) served.release()
+    for (const { served } of this.#putOff.splice(0)) this.#handled(served)
     this.#calls.length = 0
     this.#callCount = 0
   }
 
-  #watch(): void {
-    if (this.#isWatched) return
-    this.#isWatched = true
-    this.#silence.heard()
-    this.#parts.watch(this)
-  }
-
   #run(served: ServedCall, by: Served, request: unknown): void {
-    this.#runningCount += 1
-    this.#runningBytes += served.bytes
     let result: Promise<unknown>
     try {
       result = by.handler(request, served)
@@ -209,26 +200,38 @@ export class ServingStream implements MessageSink, Busy {
       result = Promise.reject(error as Error)
     }
     result.then((value) => {
-      this.#ran(served)
+      this.#handled(served)
       this.#answer(served, value)
     }, (error: unknown) => {
-      this.#ran(served)
+      this.#handled(served)
       this.#fail(served, error)
     })
   }
 
-  #ran(served: ServedCall): void {
-    this.#runningCount -= 1
-    this.#runningBytes -= served.bytes
+  #takeOn(served: ServedCall): void {
+    this.#calls[served.slot] = served
+    this.#callCount += 1
+    this.#workCount += 1
+    this.#workBytes += served.bytes
+    if (this.#isWatched) return
+    this.#isWatched = true
+    this.#silence.heard()
+    this.#parts.watch(this)
+  }
+
+  /** Nobody looks at the request any more. */
+  #handled(served: ServedCall): void {
+    this.#workCount -= 1
+    this.#workBytes -= served.bytes
     served.release()
   }
 
   #answer(served: ServedCall, result: unknown): void {
     const reply = isWithPayload(result) ? result : { response: result, payload: NO_PAYLOAD }
     if (this.#calls[served.slot] !== served) return releaseAll(reply.payload) // cancelled, or the stream is over
-    if (reply.payload.length > 0) payloadCause(served.call)
     served.answer(reply.response, reply.payload)
     try {
+      if (reply.payload.length > 0) payloadCause(served.call)
       if (this.#out.send(KIND.answer, served, this.#messageBytesMax) >= 0) return this.#over(served)
       const context = { call: served.call.name, setting: 'rpcMessageBytesMax', max: this.#messageBytesMax }
       this.#fail(served, new ZonewiseError('OVERLOADED', 'the answer is too big', context))
@@ -266,9 +269,14 @@ export class ServingStream implements MessageSink, Busy {
   #goOn(): void {
     while (this.#putOff.length > 0 && this.#out.queuedBytes <= this.#parts.settings.rpcAnswerBytesMax) {
       const { served, by, request } = this.#putOff.shift()!
-      if (this.#calls[served.slot] === served) this.#run(served, by, request)
-      else served.release()
+      this.#run(served, by, request)
     }
+  }
+
+  #forgetPutOff(served: ServedCall): void {
+    const kept = this.#putOff.filter((one) => one.served !== served)
+    if (kept.length < this.#putOff.length) this.#handled(served)
+    this.#putOff = kept
   }
 }
 

@@ -224,6 +224,83 @@ test('network: for a caller that does not read its answers no further call for p
   pair.close()
 })
 
+test('network: what is put off and then given up is forgotten, with its memory', async () => {
+  const { pair, a, b } = open({ rpcAnswerBytesMax: 1_000_000 })
+  let begun = 0
+  b.transport.serve(askCall, async ({ number }) => {
+    begun += 1
+    return { response: says(''), payload: [pattern(number, 1)] }
+  })
+  releaseAll((await a.transport.call(2, askCall, asks(0), { deadlineMs: 0 })).payload)
+  const { client } = pair.streams.last
+  client.isStuck = true
+  const first = a.transport.call(2, askCall, asks(3_000_000), { deadlineMs: 0 })
+  await pair.settle()
+  for (let round = 0; round < 20; round++) {
+    const stop = new AbortController()
+    const calls = Array.from({ length: 50 }, () => assert.rejects(a.transport.call(2, askCall, asks(5), { deadlineMs: 0, signal: stop.signal, payload: [pattern(10_000, 1)] }), /enough/))
+    await pair.settle()
+    stop.abort(new Error('enough'))
+    await Promise.all(calls)
+    await pair.settle()
+  }
+  assert.deepEqual([begun, b.transport.figures().callsIn, pair.memory.heldBytes], [2, 0, 0])
+  client.resume()
+  releaseAll((await first).payload)
+  releaseAll((await a.transport.call(2, askCall, asks(7), { deadlineMs: 0 })).payload)
+  assert.equal(begun, 3)
+  pair.close()
+})
+
+for (const [what, stuck] of [['requests', 'server'], ['answers', 'client']] as const) {
+  test(`network: big ${what} that are given up half sent, or not begun, give all of the window back`, async () => {
+    const window = 3_000_000
+    const { pair, a, b } = open({ rpcWindowBytes: window })
+    b.transport.serve(askCall, async ({ number }) => ({ response: says(''), payload: number > 0 ? [pattern(number, 1)] : [] }))
+    await a.transport.call(2, askCall, asks(0), { deadlineMs: 0 })
+    /** A call with `bytes` the way that is tested. */
+    const call = (bytes: number, signal?: AbortSignal): Promise<unknown> => {
+      const [number, payload] = what === 'requests' ? [0, [pattern(bytes, 1)]] : [bytes, []]
+      const options = { deadlineMs: 0, payload, ...(signal === undefined ? {} : { signal }) }
+      return a.transport.call(2, askCall, asks(number), options).then((reply) => { releaseAll(reply.payload) })
+    }
+    const end = pair.streams.last[stuck]
+    for (let round = 0; round < 3; round++) {
+      end.isStuck = true
+      const stop = new AbortController()
+      const calls = Array.from({ length: 12 }, () => assert.rejects(call(800_000, stop.signal), /enough/)) // three begin, nine wait
+      await pair.settle()
+      stop.abort(new Error('enough'))
+      await Promise.all(calls)
+      end.resume()
+      await pair.settle()
+      await call(window - 100) // all of it, or it would wait for ever
+    }
+    assertIdle(a)
+    assertIdle(b)
+    assert.equal(pair.memory.heldBytes, 0)
+    pair.close()
+  })
+}
+
+test('network: big requests that a full socket keeps from beginning give their share of the window back', async () => {
+  const { pair, a, b } = open({ rpcWindowBytes: 8_000_000 })
+  serveBytes(b)
+  await a.transport.call(2, askCall, asks(0), { deadlineMs: 0 })
+  const { server } = pair.streams.last
+  server.isStuck = true
+  const stop = new AbortController()
+  const given = Array.from({ length: 9 }, () => assert.rejects(a.transport.call(2, askCall, asks(0), { deadlineMs: 0, signal: stop.signal, payload: [pattern(800_000, 1)] }), /enough/))
+  await pair.settle()
+  assert(a.transport.figures().queuedBytes > 6_000_000)
+  stop.abort(new Error('enough'))
+  await Promise.all(given)
+  server.resume()
+  await pair.settle()
+  await a.transport.call(2, askCall, asks(0), { deadlineMs: 0, payload: [pattern(7_999_900, 1)] })
+  pair.close()
+})
+
 test('network: one peer has no more calls in work than the bound, those that it gave up included', async () => {
   const { pair, a, b } = open({ rpcCallsMax: 5 })
   const release: (() => void)[] = []
