@@ -11,6 +11,7 @@ import { ErrorAnswer } from './error-answer.ts'
 import { CANCEL, frameInvalid, KIND } from './frame.ts'
 import { FrameReader, type Head, type MessageSink, type Payload } from './frame-reader.ts'
 import type { PeerIdentity } from './handshake.ts'
+import { InFlightBytes } from './in-flight-bytes.ts'
 import type { IncomingMessage } from './incoming-message.ts'
 import { Outgoing } from './outgoing.ts'
 import { ServedCall } from './served-call.ts'
@@ -35,7 +36,7 @@ export class ServingStream implements MessageSink, Busy {
   readonly #calls: (ServedCall | undefined)[] = [] // by slot, until answered or cancelled
   #callCount = 0
   #workCount = 0 // requests taken on and not handled to the end, also of calls that were cancelled
-  #workBytes = 0 // of these requests
+  readonly #workBytes: InFlightBytes // of these requests
   #putOff: PutOff[] = []
   #tickCount = 0
   #isWatched = false
@@ -49,6 +50,7 @@ export class ServingStream implements MessageSink, Busy {
     this.#parts = parts
     this.#onEnd = onEnd
     this.#messageBytesMax = Math.min(settings.rpcMessageBytesMax, peer.messageBytesMax)
+    this.#workBytes = new InFlightBytes(settings.rpcInFlightBytesMax)
     this.#silence = new Silence(settings)
     this.#cells = new CallCells(ledger, { from: zone, to: peer.zone })
     this.#out = new Outgoing({
@@ -56,7 +58,7 @@ export class ServingStream implements MessageSink, Busy {
       onRoom: () => { this.#goOn() }
     })
     this.#reader = new FrameReader(this, memory, {
-      kinds: [KIND.request, KIND.cancel, KIND.more, KIND.window, KIND.ping],
+      kinds: [KIND.request, KIND.cancel, KIND.more, KIND.ping],
       slotsMax: settings.rpcCallsMax, messageBytesMax: settings.rpcMessageBytesMax, windowBytes: settings.rpcWindowBytes
     })
   }
@@ -129,7 +131,7 @@ export class ServingStream implements MessageSink, Busy {
 
   message(frame: IncomingMessage, head: Head, payload: Payload): void {
     const { handlers, settings } = this.#parts
-    const { rpcPingMs, rpcCallsMax, rpcInFlightBytesMax: bytesMax, rpcAnswerBytesMax } = settings
+    const { rpcPingMs, rpcCallsMax } = settings
     const { slot } = frame
     if (this.#calls[slot] !== undefined) throw frameInvalid('two calls in one slot', { slot })
     const by = handlers.get(frame.call)
@@ -141,8 +143,8 @@ export class ServingStream implements MessageSink, Busy {
     const { call } = by
     const dueTick = frame.deadlineMs === 0 ? Infinity : this.#tickCount + 1 + Math.ceil(frame.deadlineMs / rpcPingMs)
     const served = new ServedCall(frame, { call, cells: this.#cells.of(call), peer: this.peer, payload, dueTick })
-    if (this.#workCount >= rpcCallsMax) return this.#overloaded(served, 'rpcCallsMax', rpcCallsMax)
-    if (this.#workBytes >= bytesMax) return this.#overloaded(served, 'rpcInFlightBytesMax', bytesMax)
+    if (this.#workCount >= rpcCallsMax) return this.#overloaded(served, 'rpcCallsMax')
+    if (this.#workBytes.isFull(served.bytes)) return this.#overloaded(served, 'rpcInFlightBytesMax')
     this.#takeOn(served)
     let request: unknown
     try {
@@ -151,8 +153,7 @@ export class ServingStream implements MessageSink, Busy {
       this.#handled(served)
       return this.#fail(served, error)
     }
-    const isFull = this.#putOff.length > 0 || this.#out.queuedBytes > rpcAnswerBytesMax
-    if (call.payloadCause !== null && isFull) this.#putOff.push({ served, by, request })
+    if (call.payloadCause !== null && (this.#putOff.length > 0 || this.#isFull)) this.#putOff.push({ served, by, request })
     else this.#run(served, by, request)
   }
 
@@ -171,14 +172,6 @@ export class ServingStream implements MessageSink, Busy {
 
   cancelled(): void {
     throw frameInvalid('a server is told that a call was cancelled')
-  }
-
-  window(bytes: number): void {
-    if (!this.#out.addCredit(bytes)) throw frameInvalid('more was taken in than was sent', { bytes })
-  }
-
-  released(bytes: number): void {
-    this.#out.release(bytes)
   }
 
   #forgetAll(reason: string): void {
@@ -208,11 +201,17 @@ export class ServingStream implements MessageSink, Busy {
     })
   }
 
+  /** Whether so many answer bytes wait that no more shall be made. */
+  get #isFull(): boolean {
+    const { rpcAnswerBytesMax } = this.#parts.settings
+    return this.#out.queuedBytes > rpcAnswerBytesMax && this.#out.backlogBytes > rpcAnswerBytesMax
+  }
+
   #takeOn(served: ServedCall): void {
     this.#calls[served.slot] = served
     this.#callCount += 1
     this.#workCount += 1
-    this.#workBytes += served.bytes
+    this.#workBytes.add(served.bytes)
     if (this.#isWatched) return
     this.#isWatched = true
     this.#silence.heard()
@@ -222,7 +221,7 @@ export class ServingStream implements MessageSink, Busy {
   /** Nobody looks at the request any more. */
   #handled(served: ServedCall): void {
     this.#workCount -= 1
-    this.#workBytes -= served.bytes
+    this.#workBytes.remove(served.bytes)
     served.release()
   }
 
@@ -254,10 +253,10 @@ export class ServingStream implements MessageSink, Busy {
     this.#callCount -= 1
   }
 
-  #overloaded(served: ServedCall, setting: string, max: number): void {
+  #overloaded(served: ServedCall, setting: 'rpcCallsMax' | 'rpcInFlightBytesMax'): void {
     const { slot, call, headCell } = served
     served.release()
-    const context = { call: call.name, setting, max }
+    const context = { call: call.name, setting, max: this.#parts.settings[setting] }
     this.#sendError(slot, headCell, new ZonewiseError('OVERLOADED', 'the peer has too much in work', context))
   }
 
@@ -267,7 +266,7 @@ export class ServingStream implements MessageSink, Busy {
 
   /** Begins what was put off, when answer bytes have left. */
   #goOn(): void {
-    while (this.#putOff.length > 0 && this.#out.queuedBytes <= this.#parts.settings.rpcAnswerBytesMax) {
+    while (this.#putOff.length > 0 && !this.#isFull) {
       const { served, by, request } = this.#putOff.shift()!
       this.#run(served, by, request)
     }

@@ -201,6 +201,26 @@ test('network: a peer that reads nothing holds no more memory than the bounds sa
   assert.equal(pair.memory.heldBytes, 0)
 })
 
+test('network: one giant in flight keeps neither small calls nor big ones out, there or back', async () => {
+  const { pair, a, b } = open({ rpcInFlightBytesMax: 1_000_000, rpcAnswerBytesMax: 1_000_000, rpcWindowBytes: 1_000_000 })
+  pair.streams.kernelBytes = 100_000
+  serveBytes(b)
+  await a.transport.call(2, askCall, asks(0), { deadlineMs: 0 })
+  const order: string[] = []
+  const call = async (name: string, number: number, payload: readonly Uint8Array[]): Promise<void> => {
+    const reply = await a.transport.call(2, askCall, asks(number), { deadlineMs: 0, payload })
+    releaseAll(reply.payload)
+    order.push(name)
+  }
+  const giants = Promise.all([call('giant request', 0, [pattern(20_000_000, 1)]), call('giant answer', 20_000_000, [])])
+  await assert.rejects(call('one more', 0, [pattern(200_000, 1)]), withCode('OVERLOADED')) // the requests' bound is reached
+  for (let i = 0; i < 5; i++) await Promise.all([call('small', 0, []), call('read', 65_536, []), call('big read', 500_000, [])])
+  assert.equal(order.filter((name) => name.startsWith('giant')).length, 0)
+  await giants
+  assert.equal(order.length, 17)
+  pair.close()
+})
+
 test('network: for a caller that does not read its answers no further call for payload begins', async () => {
   const { pair, a, b } = open({ rpcAnswerBytesMax: 3_000_000 })
   let begun = 0
@@ -234,7 +254,7 @@ test('network: what is put off and then given up is forgotten, with its memory',
   releaseAll((await a.transport.call(2, askCall, asks(0), { deadlineMs: 0 })).payload)
   const { client } = pair.streams.last
   client.isStuck = true
-  const first = a.transport.call(2, askCall, asks(3_000_000), { deadlineMs: 0 })
+  const first = [3_000_000, 2_000_000].map((bytes) => a.transport.call(2, askCall, asks(bytes), { deadlineMs: 0 }))
   await pair.settle()
   for (let round = 0; round < 20; round++) {
     const stop = new AbortController()
@@ -244,11 +264,11 @@ test('network: what is put off and then given up is forgotten, with its memory',
     await Promise.all(calls)
     await pair.settle()
   }
-  assert.deepEqual([begun, b.transport.figures().callsIn, pair.memory.heldBytes], [2, 0, 0])
+  assert.deepEqual([begun, b.transport.figures().callsIn, pair.memory.heldBytes], [3, 0, 0])
   client.resume()
-  releaseAll((await first).payload)
+  for (const { payload } of await Promise.all(first)) releaseAll(payload)
   releaseAll((await a.transport.call(2, askCall, asks(7), { deadlineMs: 0 })).payload)
-  assert.equal(begun, 3)
+  assert.equal(begun, 4)
   pair.close()
 })
 
