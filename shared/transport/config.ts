@@ -18,7 +18,7 @@ export const transportSettings = defineSettings('TRANSPORT', {
   rpcDialTimeoutMs: int({ unit: 'ms', default: 3 * SECOND, min: 10, max: MINUTE, doc: 'Longest time until a connection to a peer stands and both have proven who they are.' }),
   rpcReconnectMinMs: int({ unit: 'ms', default: 50, min: 1, max: MINUTE, doc: 'Wait after the first failure to reach a peer; calls fail at once meanwhile. It doubles up to --rpc-reconnect-max-ms.' }),
   rpcReconnectMaxMs: int({ unit: 'ms', default: SECOND, min: 1, max: 10 * MINUTE, doc: 'Longest wait until a peer that cannot be reached is tried again.' }),
-  rpcPingMs: int({ unit: 'ms', default: 500, min: 10, max: MINUTE, doc: 'While calls are in work, each end of a stream says something at least this often.' }),
+  rpcPingMs: int({ unit: 'ms', default: 500, min: 10, max: MINUTE, doc: 'How often each end looks at a stream with calls in work: if it has said nothing since the last time, it pings.' }),
   rpcSilenceMs: int({ unit: 'ms', default: 3 * SECOND, min: 20, max: 10 * MINUTE, doc: 'A peer that says nothing for so long while calls are in work is dead: they fail with RPC_UNAVAILABLE.' })
 }, (s) => {
   if (s.rpcSecret !== '' && s.rpcSecret.length < 16) return 'rpcSecret must have at least 16 characters'
