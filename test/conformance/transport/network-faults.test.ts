@@ -288,14 +288,18 @@ for (const [what, stuck] of [['requests', 'server'], ['answers', 'client']] as c
     for (let round = 0; round < 3; round++) {
       end.isStuck = true
       const stop = new AbortController()
-      const calls = Array.from({ length: 12 }, () => assert.rejects(call(800_000, stop.signal), /enough/)) // three begin, nine wait
+      // Three begin and nine wait, for room in the window; of two giants one begins.
+      const sizes = [window + 1, window + 1, ...Array.from({ length: 12 }, () => 800_000)]
+      const calls = sizes.map((bytes) => assert.rejects(call(bytes, stop.signal), /enough/))
       await pair.settle()
       stop.abort(new Error('enough'))
       await Promise.all(calls)
       end.resume()
       await pair.settle()
       await call(window - 100) // all of it, or it would wait for ever
+      await call(window + 1)
     }
+    assert.equal(pair.streams.connections.length, 1)
     assertIdle(a)
     assertIdle(b)
     assert.equal(pair.memory.heldBytes, 0)
