@@ -7,7 +7,7 @@ import { connect as connectTls, getCACertificates, type SecureContext, createSec
 import type { SocketMeter, SocketSource } from '#shared/store/s3/connections.ts'
 
 const TCP_KEEP_ALIVE_MS = 60_000
-const WRITE_AHEAD_BYTES = 512 * 1024 // pieces of a body that wait together go out in one call of the kernel
+const WRITE_AHEAD_BYTES = 4 * 2 ** 20 // pieces of a body that wait together go out in one call of the kernel
 const PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
 
 export type StoreSocketOptions = {
@@ -54,7 +54,7 @@ export function newStoreSockets({ connectTimeoutMs, caPem }: StoreSocketOptions)
       socket.on('error', tell)
       socket.once('close', () => { tell(new Error('closed while it was being made')) })
     }
-    return { connect, meter, cutUnsent: () => { meter.cutUnsent() } }
+    return { connect, meter, whenSent: (then) => { meter.whenSent(then) } }
   }
 }
 
@@ -96,8 +96,21 @@ class Meter implements SocketMeter {
     })
   }
 
-  cutUnsent(): void {
-    for (const socket of this.#open.values()) if (socket.writableLength > 0) socket.destroy()
+  /** The loop tells of what was read before it tells of what was written: what is left a turn later is cut. */
+  whenSent(then: () => void): void {
+    if (!this.#hasUnsent()) {
+      then()
+      return
+    }
+    setImmediate(() => {
+      for (const socket of this.#open.values()) if (socket.writableLength > 0) socket.destroy()
+      then()
+    })
+  }
+
+  #hasUnsent(): boolean {
+    for (const socket of this.#open.values()) if (socket.writableLength > 0) return true
+    return false
   }
 
   get sentBytes(): number {

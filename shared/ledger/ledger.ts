@@ -20,7 +20,7 @@ export const CAUSES = {
   plan: { payload: false, doc: 'Fetch plans and long polls between a gateway and its zone reader.' },
   group: { payload: false, doc: 'Consumer group calls forwarded to the shard leader.' },
   admin: { payload: false, doc: 'Topic and configuration calls forwarded to the catalog.' },
-  stream: { payload: false, doc: 'Handshakes, pings and windows of the streams between nodes.' }
+  stream: { payload: false, doc: 'Handshakes and pings of the streams between nodes.' }
 } as const satisfies Record<string, { payload: boolean; doc: string }>
 
 export type Cause = keyof typeof CAUSES

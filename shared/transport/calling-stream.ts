@@ -8,6 +8,7 @@ import { decodeError } from './carried-error.ts'
 import { FRAME, frameInvalid, KIND } from './frame.ts'
 import { FrameReader, type Head, type MessageSink, type Payload } from './frame-reader.ts'
 import type { PeerIdentity } from './handshake.ts'
+import { InFlightBytes, isBig } from './in-flight-bytes.ts'
 import type { IncomingMessage } from './incoming-message.ts'
 import { Outgoing } from './outgoing.ts'
 import type { CallOwner, PendingCall } from './pending-call.ts'
@@ -31,10 +32,10 @@ export class CallingStream implements MessageSink, CallOwner, Busy {
   readonly #owner: CallingOwner
   readonly #callsMax: number
   readonly #messageBytesMax: number
+  readonly #inFlight: InFlightBytes
   readonly #calls: (PendingCall | undefined)[] = [] // by slot, until the last word about each
   readonly #freeSlots: number[] = []
   #callCount = 0
-  #inFlightBytes = 0
   #isWatched = false
   #hasEnded = false
 
@@ -46,12 +47,13 @@ export class CallingStream implements MessageSink, CallOwner, Busy {
     this.#owner = owner
     this.#callsMax = Math.min(settings.rpcCallsMax, peer.callsMax)
     this.#messageBytesMax = Math.min(settings.rpcMessageBytesMax, peer.messageBytesMax)
+    this.#inFlight = new InFlightBytes(settings.rpcInFlightBytesMax)
     this.#silence = new Silence(settings)
     this.#cells = new CallCells(ledger, { from: zone, to: peer.zone })
     const { windowBytes } = peer
     this.#out = new Outgoing({ socket, timer: runtime.timer, windowBytes, cell: this.#cells.stream, onRoom: () => {} })
     this.#reader = new FrameReader(this, memory, {
-      kinds: [KIND.answer, KIND.error, KIND.cancelled, KIND.more, KIND.window, KIND.ping],
+      kinds: [KIND.answer, KIND.error, KIND.cancelled, KIND.more, KIND.ping],
       slotsMax: this.#callsMax, messageBytesMax: settings.rpcMessageBytesMax, windowBytes: settings.rpcWindowBytes
     })
   }
@@ -67,19 +69,20 @@ export class CallingStream implements MessageSink, CallOwner, Busy {
   /** Sends a call, or fails it: too many are in flight, or it cannot be encoded. */
   send(pending: PendingCall): void {
     const { call } = pending
-    const { rpcInFlightBytesMax: bytesMax } = this.#parts.settings
     const { nodeId, callVersions } = this.peer
     const { versionMin, versionMax } = call.request
     const version = Math.min(versionMax, callVersions.get(call.id) ?? 0)
     if (version < versionMin) return pending.fail(unavailable('peer is too old for the call', nodeId, call.name))
-    if (this.#inFlightBytes >= bytesMax) return this.#overloaded(pending, 'rpcInFlightBytesMax', bytesMax)
-    if (this.#callCount >= this.#callsMax) return this.#overloaded(pending, 'rpcCallsMax', this.#callsMax)
+    const inFlight = this.#inFlight
+    if (inFlight.areSmallFull) return this.#overloaded(pending, 'rpcInFlightBytesMax')
+    if (this.#callCount >= this.#callsMax) return this.#overloaded(pending, 'rpcCallsMax')
     const slot = this.#freeSlots.pop() ?? this.#calls.length
     const cells = this.#cells.of(call)
     pending.prepare(slot, version, cells)
     retainAll(pending.buffers) // the call may be over before they have left
     try {
-      pending.bytes = this.#out.send(KIND.request, pending, this.#messageBytesMax)
+      const bytesMax = inFlight.areBigFull ? FRAME.dataBytesMax : this.#messageBytesMax
+      pending.bytes = this.#out.send(KIND.request, pending, bytesMax)
     } catch (error) {
       this.#freeSlots.push(slot)
       return pending.fail(error)
@@ -88,11 +91,11 @@ export class CallingStream implements MessageSink, CallOwner, Busy {
     if (pending.bytes < 0) {
       pending.bytes = 0
       this.#freeSlot(slot)
-      return this.#overloaded(pending, 'rpcMessageBytesMax', this.#messageBytesMax)
+      return this.#overloaded(pending, inFlight.areBigFull ? 'rpcInFlightBytesMax' : 'rpcMessageBytesMax')
     }
     pending.ownedBy(this)
     cells.head.requests += 1
-    this.#inFlightBytes += pending.bytes
+    inFlight.add(pending.bytes)
     this.#callCount += 1
     if (!this.#isWatched) {
       this.#isWatched = true
@@ -155,7 +158,7 @@ export class CallingStream implements MessageSink, CallOwner, Busy {
   givenUp(pending: PendingCall, reason: number): void {
     if (this.#hasEnded) return
     const { slot } = pending
-    if (pending.bytes > FRAME.dataBytesMax && this.#out.takeBack(slot) === 'unsent') return this.#done(slot, pending)
+    if (isBig(pending.bytes) && this.#out.takeBack(slot) === 'unsent') return this.#done(slot, pending)
     this.#out.cancel(slot, reason, pending.headCell)
     this.#reader.drop(slot)
   }
@@ -182,14 +185,6 @@ export class CallingStream implements MessageSink, CallOwner, Busy {
     this.#done(slot, pending)
   }
 
-  window(bytes: number): void {
-    if (!this.#out.addCredit(bytes)) throw frameInvalid('more was taken in than was sent', { bytes })
-  }
-
-  released(bytes: number): void {
-    this.#out.release(bytes)
-  }
-
   #failAll(reason: string): void {
     this.#hasEnded = true
     this.#reader.stop()
@@ -210,7 +205,7 @@ export class CallingStream implements MessageSink, CallOwner, Busy {
   #done(slot: number, pending: PendingCall): void {
     this.#freeSlot(slot)
     this.#callCount -= 1
-    this.#inFlightBytes -= pending.bytes
+    this.#inFlight.remove(pending.bytes)
   }
 
   #freeSlot(slot: number): void {
@@ -218,8 +213,8 @@ export class CallingStream implements MessageSink, CallOwner, Busy {
     this.#freeSlots.push(slot)
   }
 
-  #overloaded(pending: PendingCall, setting: string, max: number): void {
-    const context = { node: this.peer.nodeId, call: pending.call.name, setting, max }
+  #overloaded(pending: PendingCall, setting: 'rpcInFlightBytesMax' | 'rpcCallsMax' | 'rpcMessageBytesMax'): void {
+    const context = { node: this.peer.nodeId, call: pending.call.name, setting, max: this.#parts.settings[setting] }
     pending.fail(new ZonewiseError('OVERLOADED', 'too much is on its way to the peer', context))
   }
 }

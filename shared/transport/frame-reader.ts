@@ -26,10 +26,6 @@ export type MessageSink = {
   message(frame: IncomingMessage, head: Head, payload: Payload): void
   cancel(slot: number, reason: number): void
   cancelled(slot: number): void
-  /** The peer took in so many bytes of big messages. */
-  window(bytes: number): void
-  /** A big message of so many bytes is complete or given up: the window has room for them again. */
-  released(bytes: number): void
 }
 
 export type ReaderLimits = PrefixLimits & { readonly windowBytes: number }
@@ -46,7 +42,8 @@ export class FrameReader {
   readonly #frame = new IncomingMessage() // of frames that are whole
   readonly #head: Head // of the message handed on
   readonly #open: (IncomingMessage | undefined)[] = [] // big messages, by slot
-  #openBytes = 0
+  #openBytes = 0 // of these, without a giant's
+  #hasGiant = false // one that is bigger than the window
   #target: IncomingMessage | null = null // of the frame under way
   #left = 0 // bytes of data that the frame under way lacks
   #stopped = false
@@ -62,7 +59,7 @@ export class FrameReader {
 
   /** Bytes of memory that big messages take or will take. */
   get openBytes(): number {
-    return this.#openBytes
+    return this.#open.reduce((sum, message) => sum + (message?.bytes ?? 0), 0)
   }
 
   /** Takes the next bytes. @throws ZonewiseError FRAME_INVALID: the peer breaks the rules, end the stream. */
@@ -84,20 +81,20 @@ export class FrameReader {
     this.#target = null
   }
 
-  /** Throws away what comes of the slot's message from here on; its room in the window stays taken. */
+  /** Throws away what has come of the slot's message, and what comes. */
   drop(slot: number): void {
     this.#open[slot]?.drop()
   }
 
-  /** Nothing more comes of the slot's message: its room is free again. @returns whether there was one */
+  /** Nothing more comes of the slot's message. @returns whether there was one */
   forget(slot: number): boolean {
     const message = this.#open[slot]
     if (message === undefined) return false
     this.#open[slot] = undefined
-    this.#openBytes -= message.bytes
+    if (message.bytes > this.#limits.windowBytes) this.#hasGiant = false
+    else this.#openBytes -= message.bytes
     if (message.missingBytes > 0) message.drop()
     if (this.#target === message) this.#target = null
-    this.#sink.released(message.bytes)
     return true
   }
 
@@ -202,12 +199,15 @@ export class FrameReader {
     const { slot, bytes } = frame
     if (dataBytes > bytes) throw frameInvalid('more data than announced', { slot, bytes, dataBytes })
     if (this.#open[slot] !== undefined) throw frameInvalid('a message in two at a time', { slot })
-    if (this.#openBytes > 0 && this.#openBytes + bytes > this.#limits.windowBytes) {
+    const { windowBytes } = this.#limits
+    const isGiant = bytes > windowBytes
+    if (isGiant ? this.#hasGiant : this.#openBytes + bytes > windowBytes) {
       throw frameInvalid('more than the window holds', { slot, bytes, openBytes: this.#openBytes })
     }
     const message = frame.copy()
     this.#open[slot] = message
-    this.#openBytes += bytes
+    if (isGiant) this.#hasGiant = true
+    else this.#openBytes += bytes
     if (this.#sink.begins(message)) message.reserve(this.#memory)
     return message
   }
@@ -294,7 +294,6 @@ export class FrameReader {
     switch (kind) {
       case KIND.cancel: return this.#sink.cancel(frame.slot, frame.call)
       case KIND.cancelled: return this.#sink.cancelled(frame.slot)
-      case KIND.window: return this.#sink.window(frame.slot)
       default: assert.equal(kind, KIND.ping)
     }
   }

@@ -14,8 +14,7 @@
  *   cancelled  5   slot uv: the last word about a call that was cancelled
  *   from both
  *   more       6   slot uv | data: the next bytes of the message that BEGINS began
- *   window     7   bytes uv: so many bytes of big messages were taken in
- *   ping       8   nothing: the sender lives
+ *   ping       7   nothing: the sender lives
  *
  *   extension  only if EXTENDED: bits u8 (bit 0 TRACED, bit 1 VERSIONED, bits 4-7 priority) | traceId 16 bytes, if
  *              TRACED | version u8 of the call's messages, if VERSIONED
@@ -26,7 +25,10 @@
  *              messages may lie between
  *
  * A call has a slot of the caller's choice, below the callsMax of the handshake, from its request to the last word
- * about it: an answer, an error or `cancelled`. After that the caller uses the slot again.
+ * about it: an answer, an error or `cancelled`. After that the caller uses the slot again. A server says nothing about
+ * a request that is not complete, unless it is cancelled.
+ * Messages begun and not sent to the end are together no longer than the window that the peer named in the handshake,
+ * but for one that is bigger than the window for itself.
  */
 import { ZonewiseError, type ErrorContext } from '#shared/errors/zonewise-error.ts'
 
@@ -37,7 +39,7 @@ export const FRAME = {
   bodyBytesMax: 2 ** 17 + 64
 } as const
 
-export const KIND = { request: 1, cancel: 2, answer: 3, error: 4, cancelled: 5, more: 6, window: 7, ping: 8 } as const
+export const KIND = { request: 1, cancel: 2, answer: 3, error: 4, cancelled: 5, more: 6, ping: 7 } as const
 
 export const FLAG = { kinds: 0x0f, payload: 0x10, begins: 0x20, extended: 0x40, reserved: 0x80 } as const
 export const EXTENSION = { traced: 1, versioned: 2, reserved: 0x0c, priorityShift: 4, traceIdBytes: 16 } as const

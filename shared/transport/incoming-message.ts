@@ -4,7 +4,7 @@ import type { ReceiveMemory } from './receive-memory.ts'
 
 export class IncomingMessage {
   kind = 0
-  slot = 0 // of a `window` frame: its bytes
+  slot = 0
   call = 0 // of a `cancel` frame: its reason
   deadlineMs = 0
   priority = 0

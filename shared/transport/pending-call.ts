@@ -9,8 +9,9 @@ import type { LedgerCell } from '#shared/ledger/ledger.ts'
 import type { Deadlines, Expiring } from '#shared/runtime/deadlines.ts'
 import { type AnyCall, NO_PAYLOAD } from './any-call.ts'
 import type { Cells } from './call-cells.ts'
-import { CANCEL, EXTENSION, FRAME } from './frame.ts'
+import { CANCEL, EXTENSION } from './frame.ts'
 import type { Head, Payload } from './frame-reader.ts'
+import { isBig } from './in-flight-bytes.ts'
 import type { OutgoingMessage } from './outgoing.ts'
 import type { CallOptions, CallReply } from './transport.ts'
 
@@ -150,7 +151,7 @@ export class PendingCall implements OutgoingMessage, Expiring {
   #leftMs(): number {
     if (this.#bucket < 0) return 0
     const { deadlineMs } = this.#options
-    const isLater = this.#hasWaited || this.bytes > FRAME.dataBytesMax // a big one may have waited for credit
+    const isLater = this.#hasWaited || isBig(this.bytes) // a big one may have waited for room
     const leftMs = isLater ? Math.min(deadlineMs, this.#parts.deadlines.leftMs(this.#bucket)) : deadlineMs
     return Math.max(1, Math.ceil(leftMs))
   }

@@ -42,7 +42,6 @@ export class PrefixReader {
     frame.start(kind)
     if (kind === KIND.ping) return this.#unflagged(kind, type)
     frame.slot = this.uvarint()
-    if (kind === KIND.window) return this.#unflagged(kind, type)
     const { slot } = frame
     if (slot >= this.#slotsMax) throw frameInvalid('a slot above the bound', { slot, max: this.#slotsMax })
     if (kind === KIND.cancel) frame.call = this.#uint8()

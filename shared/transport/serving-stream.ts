@@ -11,6 +11,7 @@ import { ErrorAnswer } from './error-answer.ts'
 import { CANCEL, frameInvalid, KIND } from './frame.ts'
 import { FrameReader, type Head, type MessageSink, type Payload } from './frame-reader.ts'
 import type { PeerIdentity } from './handshake.ts'
+import { InFlightBytes } from './in-flight-bytes.ts'
 import type { IncomingMessage } from './incoming-message.ts'
 import { Outgoing } from './outgoing.ts'
 import { ServedCall } from './served-call.ts'
@@ -34,9 +35,9 @@ export class ServingStream implements MessageSink, Busy {
   readonly #messageBytesMax: number
   readonly #calls: (ServedCall | undefined)[] = [] // by slot, until answered or cancelled
   #callCount = 0
-  #runningCount = 0 // handlers, also of calls that were cancelled
-  #runningBytes = 0 // of their requests
-  readonly #putOff: PutOff[] = []
+  #workCount = 0 // requests taken on and not handled to the end, also of calls that were cancelled
+  readonly #workBytes: InFlightBytes // of these requests
+  #putOff: PutOff[] = []
   #tickCount = 0
   #isWatched = false
   #hasEnded = false
@@ -49,6 +50,7 @@ export class ServingStream implements MessageSink, Busy {
     this.#parts = parts
     this.#onEnd = onEnd
     this.#messageBytesMax = Math.min(settings.rpcMessageBytesMax, peer.messageBytesMax)
+    this.#workBytes = new InFlightBytes(settings.rpcInFlightBytesMax)
     this.#silence = new Silence(settings)
     this.#cells = new CallCells(ledger, { from: zone, to: peer.zone })
     this.#out = new Outgoing({
@@ -56,7 +58,7 @@ export class ServingStream implements MessageSink, Busy {
       onRoom: () => { this.#goOn() }
     })
     this.#reader = new FrameReader(this, memory, {
-      kinds: [KIND.request, KIND.cancel, KIND.more, KIND.window, KIND.ping],
+      kinds: [KIND.request, KIND.cancel, KIND.more, KIND.ping],
       slotsMax: settings.rpcCallsMax, messageBytesMax: settings.rpcMessageBytesMax, windowBytes: settings.rpcWindowBytes
     })
   }
@@ -105,6 +107,7 @@ export class ServingStream implements MessageSink, Busy {
     this.#socket.destroy()
     this.#forgetAll(reason)
   }
+
   tick(): boolean {
     if (this.#hasEnded || this.#callCount === 0) {
       this.#isWatched = false
@@ -128,7 +131,7 @@ export class ServingStream implements MessageSink, Busy {
 
   message(frame: IncomingMessage, head: Head, payload: Payload): void {
     const { handlers, settings } = this.#parts
-    const { rpcPingMs, rpcCallsMax, rpcInFlightBytesMax: bytesMax, rpcAnswerBytesMax } = settings
+    const { rpcPingMs, rpcCallsMax } = settings
     const { slot } = frame
     if (this.#calls[slot] !== undefined) throw frameInvalid('two calls in one slot', { slot })
     const by = handlers.get(frame.call)
@@ -140,20 +143,17 @@ export class ServingStream implements MessageSink, Busy {
     const { call } = by
     const dueTick = frame.deadlineMs === 0 ? Infinity : this.#tickCount + 1 + Math.ceil(frame.deadlineMs / rpcPingMs)
     const served = new ServedCall(frame, { call, cells: this.#cells.of(call), peer: this.peer, payload, dueTick })
-    if (this.#runningCount >= rpcCallsMax) return this.#overloaded(served, 'rpcCallsMax', rpcCallsMax)
-    if (this.#runningBytes >= bytesMax) return this.#overloaded(served, 'rpcInFlightBytesMax', bytesMax)
-    this.#calls[slot] = served
-    this.#callCount += 1
-    this.#watch()
+    if (this.#workCount >= rpcCallsMax) return this.#overloaded(served, 'rpcCallsMax')
+    if (this.#workBytes.isFull(served.bytes)) return this.#overloaded(served, 'rpcInFlightBytesMax')
+    this.#takeOn(served)
     let request: unknown
     try {
       request = decode(call.request, served.version, head)
     } catch (error) {
-      served.release()
+      this.#handled(served)
       return this.#fail(served, error)
     }
-    const isFull = this.#putOff.length > 0 || this.#out.queuedBytes > rpcAnswerBytesMax
-    if (call.payloadCause !== null && isFull) this.#putOff.push({ served, by, request })
+    if (call.payloadCause !== null && (this.#putOff.length > 0 || this.#isFull)) this.#putOff.push({ served, by, request })
     else this.#run(served, by, request)
   }
 
@@ -161,6 +161,7 @@ export class ServingStream implements MessageSink, Busy {
     const served = this.#calls[slot]
     if (served !== undefined) {
       this.#over(served)
+      this.#forgetPutOff(served)
       served.abort(reason === CANCEL.timedOut ? timedOut(served) : givenUp())
       this.#out.cancelled(slot, served.headCell)
       return
@@ -173,35 +174,18 @@ export class ServingStream implements MessageSink, Busy {
     throw frameInvalid('a server is told that a call was cancelled')
   }
 
-  window(bytes: number): void {
-    if (!this.#out.addCredit(bytes)) throw frameInvalid('more was taken in than was sent', { bytes })
-  }
-
-  released(bytes: number): void {
-    this.#out.release(bytes)
-  }
-
   #forgetAll(reason: string): void {
     this.#hasEnded = true
     this.#reader.stop()
     this.#out.close()
     this.#onEnd(this, reason)
     for (const served of this.#calls) served?.abort(unavailable(reason, this.peer.nodeId, served.call.name))
-    for (const { served } of this.#putOff.splice(0)) served.release()
+    for (const { served } of this.#putOff.splice(0)) this.#handled(served)
     this.#calls.length = 0
     this.#callCount = 0
   }
 
-  #watch(): void {
-    if (this.#isWatched) return
-    this.#isWatched = true
-    this.#silence.heard()
-    this.#parts.watch(this)
-  }
-
   #run(served: ServedCall, by: Served, request: unknown): void {
-    this.#runningCount += 1
-    this.#runningBytes += served.bytes
     let result: Promise<unknown>
     try {
       result = by.handler(request, served)
@@ -209,26 +193,44 @@ export class ServingStream implements MessageSink, Busy {
       result = Promise.reject(error as Error)
     }
     result.then((value) => {
-      this.#ran(served)
+      this.#handled(served)
       this.#answer(served, value)
     }, (error: unknown) => {
-      this.#ran(served)
+      this.#handled(served)
       this.#fail(served, error)
     })
   }
 
-  #ran(served: ServedCall): void {
-    this.#runningCount -= 1
-    this.#runningBytes -= served.bytes
+  /** Whether so many answer bytes wait that no more shall be made. */
+  get #isFull(): boolean {
+    const { rpcAnswerBytesMax } = this.#parts.settings
+    return this.#out.queuedBytes > rpcAnswerBytesMax && this.#out.backlogBytes > rpcAnswerBytesMax
+  }
+
+  #takeOn(served: ServedCall): void {
+    this.#calls[served.slot] = served
+    this.#callCount += 1
+    this.#workCount += 1
+    this.#workBytes.add(served.bytes)
+    if (this.#isWatched) return
+    this.#isWatched = true
+    this.#silence.heard()
+    this.#parts.watch(this)
+  }
+
+  /** Nobody looks at the request any more. */
+  #handled(served: ServedCall): void {
+    this.#workCount -= 1
+    this.#workBytes.remove(served.bytes)
     served.release()
   }
 
   #answer(served: ServedCall, result: unknown): void {
     const reply = isWithPayload(result) ? result : { response: result, payload: NO_PAYLOAD }
     if (this.#calls[served.slot] !== served) return releaseAll(reply.payload) // cancelled, or the stream is over
-    if (reply.payload.length > 0) payloadCause(served.call)
     served.answer(reply.response, reply.payload)
     try {
+      if (reply.payload.length > 0) payloadCause(served.call)
       if (this.#out.send(KIND.answer, served, this.#messageBytesMax) >= 0) return this.#over(served)
       const context = { call: served.call.name, setting: 'rpcMessageBytesMax', max: this.#messageBytesMax }
       this.#fail(served, new ZonewiseError('OVERLOADED', 'the answer is too big', context))
@@ -251,10 +253,10 @@ export class ServingStream implements MessageSink, Busy {
     this.#callCount -= 1
   }
 
-  #overloaded(served: ServedCall, setting: string, max: number): void {
+  #overloaded(served: ServedCall, setting: 'rpcCallsMax' | 'rpcInFlightBytesMax'): void {
     const { slot, call, headCell } = served
     served.release()
-    const context = { call: call.name, setting, max }
+    const context = { call: call.name, setting, max: this.#parts.settings[setting] }
     this.#sendError(slot, headCell, new ZonewiseError('OVERLOADED', 'the peer has too much in work', context))
   }
 
@@ -264,11 +266,16 @@ export class ServingStream implements MessageSink, Busy {
 
   /** Begins what was put off, when answer bytes have left. */
   #goOn(): void {
-    while (this.#putOff.length > 0 && this.#out.queuedBytes <= this.#parts.settings.rpcAnswerBytesMax) {
+    while (this.#putOff.length > 0 && !this.#isFull) {
       const { served, by, request } = this.#putOff.shift()!
-      if (this.#calls[served.slot] === served) this.#run(served, by, request)
-      else served.release()
+      this.#run(served, by, request)
     }
+  }
+
+  #forgetPutOff(served: ServedCall): void {
+    const kept = this.#putOff.filter((one) => one.served !== served)
+    if (kept.length < this.#putOff.length) this.#handled(served)
+    this.#putOff = kept
   }
 }
 

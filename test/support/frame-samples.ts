@@ -10,15 +10,14 @@ import type { IncomingMessage } from '#shared/transport/incoming-message.ts'
 import { Outgoing, type OutgoingMessage } from '#shared/transport/outgoing.ts'
 import { ReceiveMemory } from '#shared/transport/receive-memory.ts'
 
-export const OF_CALLER = [KIND.request, KIND.cancel, KIND.more, KIND.window, KIND.ping] as const
-export const OF_SERVER = [KIND.answer, KIND.error, KIND.cancelled, KIND.more, KIND.window, KIND.ping] as const
+export const OF_CALLER = [KIND.request, KIND.cancel, KIND.more, KIND.ping] as const
+export const OF_SERVER = [KIND.answer, KIND.error, KIND.cancelled, KIND.more, KIND.ping] as const
 export const LIMITS: ReaderLimits = { kinds: OF_CALLER, slotsMax: 1_000, messageBytesMax: 10_000_000, windowBytes: 4_000_000 }
 
 /** Writes down what it hears, as one text a message; throws away big messages in the slots of `dropped`. */
 export class RecordingSink implements MessageSink {
   readonly heard: string[] = []
   readonly dropped = new Set<number>()
-  releasedBytes = 0
 
   begins({ slot }: IncomingMessage): boolean { return !this.dropped.has(slot) }
 
@@ -31,8 +30,6 @@ export class RecordingSink implements MessageSink {
 
   cancel(slot: number, reason: number): void { this.heard.push(`cancel ${slot} ${reason}`) }
   cancelled(slot: number): void { this.heard.push(`cancelled ${slot}`) }
-  window(bytes: number): void { this.heard.push(`window ${bytes}`) }
-  released(bytes: number): void { this.releasedBytes += bytes }
 }
 
 const sum = (bytes: Uint8Array): string => crc32(bytes).toString(16)
@@ -94,7 +91,6 @@ export function callerStream(): Buffer {
   request({ slot: 4, call: 5, head: bytes(10, 6), payload: [bytes(140_000, 7), bytes(1, 8)], priority: 15 })
   out.ping()
   out.cancel(0, 2, cell)
-  out.release(70_000)
   request({ slot: 5, call: 5, head: bytes(10, 9), payload: [bytes(2_000, 10)] })
   return sent()
 }

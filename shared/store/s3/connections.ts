@@ -14,8 +14,8 @@ export type SocketMeter = { readonly sentBytes: number; readonly receivedBytes: 
 export type SocketSource = {
   readonly connect: buildConnector.connector
   readonly meter: SocketMeter
-  /** Closes the socket if it has not yet taken all that was written: nothing reads that memory any more. */
-  cutUnsent(): void
+  /** Calls back when the kernel has all that was written, or the socket was closed: nothing reads that memory any more. */
+  whenSent(then: () => void): void
 }
 
 export type ConnectionsOptions = {
@@ -45,10 +45,9 @@ export class Connections {
 
   /** Sends one request on a connection of its own; `count` is told once what it cost in bytes, whatever its end. */
   send(request: HttpRequest, count: CountBytes): HttpExchange {
-    const exchange = new HttpExchange(request)
     const connection = this.#idle.pop() ?? this.#open()
+    const exchange = new HttpExchange(request, connection.source.whenSent)
     const ended = (): void => {
-      connection.source.cutUnsent() // an answer that came before all of the body was sent, most likely a refusal
       const { sentBytes, receivedBytes } = connection.source.meter
       count(sentBytes - connection.sentBytes, receivedBytes - connection.receivedBytes)
       connection.sentBytes = sentBytes

@@ -37,6 +37,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   readonly #answerBytesMax: number
   readonly #head: boolean
   readonly #memory: MemoryPool | null
+  readonly #whenSent: (then: () => void) => void
   readonly #resolve: (reply: HttpReply) => void
   readonly #reject: (error: Error) => void
   #controller: Dispatcher.DispatchController | null = null
@@ -49,7 +50,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
   #filled = 0
   #bytesMax = 0
 
-  constructor({ method, answerBytesMax, memory }: HttpRequest) {
+  /** `whenSent` calls back when nothing reads the body any more: an answer may come before all of it has gone. */
+  constructor({ method, answerBytesMax, memory }: HttpRequest, whenSent: (then: () => void) => void) {
     const { promise, resolve, reject } = Promise.withResolvers<HttpReply>()
     this.reply = promise
     this.#resolve = resolve
@@ -57,6 +59,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
     this.#answerBytesMax = answerBytesMax
     this.#head = method === 'HEAD'
     this.#memory = memory
+    this.#whenSent = whenSent
   }
 
   /** Gives up: closes the connection if the request is under way, so that nothing reads the body any more. */
@@ -114,7 +117,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler {
       return
     }
     this.#over = true
-    this.#resolve({ status: this.#status, headers: this.#headers, body })
+    this.#whenSent(() => { this.#resolve({ status: this.#status, headers: this.#headers, body }) })
   }
 
   onResponseError(_: unknown, error: Error): void {

@@ -143,8 +143,8 @@ export class RpcBench {
 
   async close(): Promise<void> {
     this.transport.close()
-    const gone = new Promise((resolve) => { this.#child.once('close', resolve) })
-    this.#child.kill('SIGTERM')
+    const gone = new Promise((resolve) => { this.#child.once('exit', resolve) })
+    this.#child.disconnect()
     await gone
   }
 

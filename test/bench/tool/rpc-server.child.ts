@@ -44,6 +44,7 @@ const flood = await network.listen(HOST, 0, (socket) => {
   return { data: fill, drain: fill, closed: () => { isOpen = false } }
 })
 
+process.on('disconnect', () => { process.exit(0) })
 process.on('message', () => {
   const { user, system } = process.cpuUsage()
   process.send!({ cpuSeconds: (user + system) / 1e6, rows: ledger.rows() })

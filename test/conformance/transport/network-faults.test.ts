@@ -201,6 +201,26 @@ test('network: a peer that reads nothing holds no more memory than the bounds sa
   assert.equal(pair.memory.heldBytes, 0)
 })
 
+test('network: one giant in flight keeps neither small calls nor big ones out, there or back', async () => {
+  const { pair, a, b } = open({ rpcInFlightBytesMax: 1_000_000, rpcAnswerBytesMax: 1_000_000, rpcWindowBytes: 1_000_000 })
+  pair.streams.kernelBytes = 100_000
+  serveBytes(b)
+  await a.transport.call(2, askCall, asks(0), { deadlineMs: 0 })
+  const order: string[] = []
+  const call = async (name: string, number: number, payload: readonly Uint8Array[]): Promise<void> => {
+    const reply = await a.transport.call(2, askCall, asks(number), { deadlineMs: 0, payload })
+    releaseAll(reply.payload)
+    order.push(name)
+  }
+  const giants = Promise.all([call('giant request', 0, [pattern(20_000_000, 1)]), call('giant answer', 20_000_000, [])])
+  await assert.rejects(call('one more', 0, [pattern(200_000, 1)]), withCode('OVERLOADED')) // the requests' bound is reached
+  for (let i = 0; i < 5; i++) await Promise.all([call('small', 0, []), call('read', 65_536, []), call('big read', 500_000, [])])
+  assert.equal(order.filter((name) => name.startsWith('giant')).length, 0)
+  await giants
+  assert.equal(order.length, 17)
+  pair.close()
+})
+
 test('network: for a caller that does not read its answers no further call for payload begins', async () => {
   const { pair, a, b } = open({ rpcAnswerBytesMax: 3_000_000 })
   let begun = 0
@@ -221,6 +241,87 @@ test('network: for a caller that does not read its answers no further call for p
   await Promise.all([...calls, ...more])
   assert.equal(begun, 1 + 40)
   assertIdle(b)
+  pair.close()
+})
+
+test('network: what is put off and then given up is forgotten, with its memory', async () => {
+  const { pair, a, b } = open({ rpcAnswerBytesMax: 1_000_000 })
+  let begun = 0
+  b.transport.serve(askCall, async ({ number }) => {
+    begun += 1
+    return { response: says(''), payload: [pattern(number, 1)] }
+  })
+  releaseAll((await a.transport.call(2, askCall, asks(0), { deadlineMs: 0 })).payload)
+  const { client } = pair.streams.last
+  client.isStuck = true
+  const first = [3_000_000, 2_000_000].map((bytes) => a.transport.call(2, askCall, asks(bytes), { deadlineMs: 0 }))
+  await pair.settle()
+  for (let round = 0; round < 20; round++) {
+    const stop = new AbortController()
+    const calls = Array.from({ length: 50 }, () => assert.rejects(a.transport.call(2, askCall, asks(5), { deadlineMs: 0, signal: stop.signal, payload: [pattern(10_000, 1)] }), /enough/))
+    await pair.settle()
+    stop.abort(new Error('enough'))
+    await Promise.all(calls)
+    await pair.settle()
+  }
+  assert.deepEqual([begun, b.transport.figures().callsIn, pair.memory.heldBytes], [3, 0, 0])
+  client.resume()
+  for (const { payload } of await Promise.all(first)) releaseAll(payload)
+  releaseAll((await a.transport.call(2, askCall, asks(7), { deadlineMs: 0 })).payload)
+  assert.equal(begun, 4)
+  pair.close()
+})
+
+for (const [what, stuck] of [['requests', 'server'], ['answers', 'client']] as const) {
+  test(`network: big ${what} that are given up half sent, or not begun, give all of the window back`, async () => {
+    const window = 3_000_000
+    const { pair, a, b } = open({ rpcWindowBytes: window })
+    b.transport.serve(askCall, async ({ number }) => ({ response: says(''), payload: number > 0 ? [pattern(number, 1)] : [] }))
+    await a.transport.call(2, askCall, asks(0), { deadlineMs: 0 })
+    /** A call with `bytes` the way that is tested. */
+    const call = (bytes: number, signal?: AbortSignal): Promise<unknown> => {
+      const [number, payload] = what === 'requests' ? [0, [pattern(bytes, 1)]] : [bytes, []]
+      const options = { deadlineMs: 0, payload, ...(signal === undefined ? {} : { signal }) }
+      return a.transport.call(2, askCall, asks(number), options).then((reply) => { releaseAll(reply.payload) })
+    }
+    const end = pair.streams.last[stuck]
+    for (let round = 0; round < 3; round++) {
+      end.isStuck = true
+      const stop = new AbortController()
+      // Three begin and nine wait, for room in the window; of two giants one begins.
+      const sizes = [window + 1, window + 1, ...Array.from({ length: 12 }, () => 800_000)]
+      const calls = sizes.map((bytes) => assert.rejects(call(bytes, stop.signal), /enough/))
+      await pair.settle()
+      stop.abort(new Error('enough'))
+      await Promise.all(calls)
+      end.resume()
+      await pair.settle()
+      await call(window - 100) // all of it, or it would wait for ever
+      await call(window + 1)
+    }
+    assert.equal(pair.streams.connections.length, 1)
+    assertIdle(a)
+    assertIdle(b)
+    assert.equal(pair.memory.heldBytes, 0)
+    pair.close()
+  })
+}
+
+test('network: big requests that a full socket keeps from beginning give their share of the window back', async () => {
+  const { pair, a, b } = open({ rpcWindowBytes: 8_000_000 })
+  serveBytes(b)
+  await a.transport.call(2, askCall, asks(0), { deadlineMs: 0 })
+  const { server } = pair.streams.last
+  server.isStuck = true
+  const stop = new AbortController()
+  const given = Array.from({ length: 9 }, () => assert.rejects(a.transport.call(2, askCall, asks(0), { deadlineMs: 0, signal: stop.signal, payload: [pattern(800_000, 1)] }), /enough/))
+  await pair.settle()
+  assert(a.transport.figures().queuedBytes > 6_000_000)
+  stop.abort(new Error('enough'))
+  await Promise.all(given)
+  server.resume()
+  await pair.settle()
+  await a.transport.call(2, askCall, asks(0), { deadlineMs: 0, payload: [pattern(7_999_900, 1)] })
   pair.close()
 })
 

@@ -81,3 +81,58 @@ test('writer: a string above 32,767 bytes has no form in old versions', () => {
   assert.throws(() => bytesOf((writer) => { writer.string('x'.repeat(32_768), false) }), { code: 'FRAME_INVALID' })
   assert.equal(bytesOf((writer) => { writer.string('x'.repeat(32_768), true) }).length, 32_771)
 })
+
+test('writer: goes on behind what was taken, in the rest of its buffer, and grows no further than it must', () => {
+  const writer = new Writer(100)
+  const taken: Buffer[] = []
+  const payload = Buffer.alloc(600, 9)
+  for (let round = 0; round < 50; round++) {
+    writer.int32(round)
+    if (round % 5 === 0) writer.raw(payload)
+    writer.int32(1_000 + round)
+    const { byteLength } = writer
+    const chunks = writer.take()
+    assert.equal(writer.byteLength, 0)
+    taken.push(Buffer.concat(chunks))
+    assert.equal(taken.at(-1)!.length, byteLength)
+    if (round % 5 === 0) assert.equal(chunks[1], payload)
+  }
+  taken.forEach((bytes, round) => { // what was handed over has not been written over
+    assert.deepEqual([bytes.readInt32BE(0), bytes.readInt32BE(bytes.length - 4)], [round, 1_000 + round])
+  })
+  assert.deepEqual(writer.take(), [])
+})
+
+test('writer: takes back what was written since a position, wherever the chunks are cut', () => {
+  for (const capacity of [1, 16, 512]) {
+    for (let position = 0; position <= 5; position++) {
+      const writer = new Writer(capacity)
+      const long = Buffer.alloc(600, 7)
+      const pieces = [Buffer.from('ab'), long, Buffer.from('cdef'), Buffer.from('g'), long]
+      const whole = Buffer.concat(pieces)
+      const ends = pieces.map((_, i) => Buffer.concat(pieces.slice(0, i)).length).concat(whole.length)
+      for (const piece of pieces) writer.raw(piece)
+      const at = ends[position]!
+      assert.deepEqual(Buffer.concat(writer.cutFrom(at)), whole.subarray(at))
+      assert.equal(writer.byteLength, at)
+      writer.raw(Buffer.from('xyz'))
+      assert.deepEqual(Buffer.concat(writer.take()), Buffer.concat([whole.subarray(0, at), Buffer.from('xyz')]))
+    }
+  }
+})
+
+test('writer: writes over four bytes of before, in the open part and behind payload', () => {
+  for (const capacity of [4, 16, 512]) {
+    const writer = new Writer(capacity)
+    const places: number[] = []
+    for (let i = 0; i < 6; i++) {
+      places.push(writer.byteLength)
+      writer.uint32(0)
+      writer.raw(Buffer.alloc(i % 2 === 0 ? 600 : 3, 5))
+    }
+    places.forEach((place, i) => { writer.patchUint32(place, 0xfffffff0 + i) })
+    const bytes = Buffer.concat(writer.take())
+    places.forEach((place, i) => { assert.equal(bytes.readUInt32BE(place), 0xfffffff0 + i) })
+    assert.equal(bytes.filter((byte) => byte === 5).length, 3 * 603)
+  }
+})
