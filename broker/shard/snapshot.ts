@@ -2,9 +2,10 @@
  * Snapshots of a shard in the object store (docs/object-format.md): pages first, the head last, so that a head names
  * only what is there. For now there is one page, which holds everything.
  *   snapshots/<shard>/<epoch>-<seq>.page-0   sections: length u32 | bytes, for partitions, groups, catalog, index
- *   snapshots/<shard>/<epoch>-<seq>.head     JSON: format, clusterId, shard, position, crc, timeMs, pages [{key, bytes, crc32c}]
+ *   snapshots/<shard>/<epoch>-<seq>.head     sealed JSON: format, clusterId, shard, position, crc, timeMs, pages [{key, bytes, crc32c}]
  */
 import { crc32c } from '#shared/binary/crc32c.ts'
+import { sealJson, unsealJson } from '#shared/binary/sealed-json.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { decodeCatalogState, encodeCatalogState } from '../catalog/catalog-state.ts'
 import { decodeGroupsState, encodeGroupsState } from '../group/groups-state.ts'
@@ -25,7 +26,7 @@ export type SnapshotHead = {
   readonly pages: readonly { readonly key: string; readonly bytes: number; readonly crc32c: number }[]
 }
 
-export type Snapshot = { readonly head: SnapshotHead; readonly headKey: string; readonly page: readonly Uint8Array[] }
+export type Snapshot = { readonly head: SnapshotHead; readonly headKey: string; readonly headBytes: Uint8Array; readonly page: readonly Uint8Array[] }
 
 export function snapshotPrefix(shard: number): string {
   return `snapshots/${String(shard).padStart(5, '0')}/`
@@ -44,19 +45,15 @@ export function encodeSnapshot(durable: DurableShard, clusterId: string): Snapsh
   const head: SnapshotHead = {
     format: SNAPSHOT_FORMAT, clusterId, shard, position, crc, timeMs: state.timeMs, pages: [{ key: `${name}.page-0`, bytes, crc32c: sum }]
   }
-  return { head, headKey: `${name}.head`, page }
+  return { head, headKey: `${name}.head`, headBytes: sealJson(head), page }
 }
 
 /** @throws ZonewiseError OBJECT_CORRUPT, FORMAT_TOO_NEW */
 export function decodeHead(key: string, bytes: Uint8Array): SnapshotHead {
-  let head: SnapshotHead
-  try {
-    head = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as SnapshotHead
-  } catch (cause) {
-    throw new ZonewiseError('OBJECT_CORRUPT', 'snapshot head is no JSON', { key }, cause)
-  }
-  if (head.format !== SNAPSHOT_FORMAT) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot has an unknown format', { key, format: head.format })
-  return head
+  const unsealed = unsealJson(bytes, SNAPSHOT_FORMAT)
+  if (unsealed.kind === 'newer') throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot has an unknown format', { key, format: unsealed.format })
+  if (unsealed.kind === 'damaged') throw new ZonewiseError('OBJECT_CORRUPT', 'snapshot head is damaged', { key, position: 0 })
+  return unsealed.value as SnapshotHead
 }
 
 /** @throws ZonewiseError OBJECT_CORRUPT */
