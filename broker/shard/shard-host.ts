@@ -5,7 +5,8 @@
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { CATALOG_SHARD, type Membership } from '#shared/cluster/membership.ts'
 import { leaderOf } from '#shared/cluster/placement.ts'
-import { type Journal, POSITION_NONE } from '#shared/journal/journal.ts'
+import type { Journal } from '#shared/journal/journal.ts'
+import { LimitedLog } from '#shared/log/limited-log.ts'
 import type { Log } from '#shared/log/log.ts'
 import { Metrics } from '#shared/metrics/metrics.ts'
 import { feedCall, subscribeCall } from '#shared/rpc/feed.ts'
@@ -53,12 +54,12 @@ const SNAPSHOT_RETRY_MS_MAX = 30_000
 export class ShardHost implements ShardLeaders, ShardViews {
   readonly #parts: ShardHostParts
   readonly #snapshots: SnapshotStore
+  readonly #limited: LimitedLog
   readonly #feeds: FeedSender
   readonly #metrics: ShardMetrics
   readonly #followed = new Map<number, Followed>()
   readonly #leaderships = new Map<number, Leadership>()
   readonly #taking = new Set<number>()
-  readonly #unreadable = new Set<number>() // quarantined before there was a view
   readonly #onLead: ((leader: ShardLeader) => void)[] = []
   #unwatch: () => void = () => {}
   #cancelTick: Cancel = () => {}
@@ -66,7 +67,8 @@ export class ShardHost implements ShardLeaders, ShardViews {
 
   constructor(parts: ShardHostParts) {
     this.#parts = parts
-    this.#snapshots = new SnapshotStore(parts.store, parts.membership.current().clusterId)
+    this.#snapshots = new SnapshotStore(parts.store, parts.membership.current().clusterId, parts.log)
+    this.#limited = new LimitedLog(parts.log, parts.runtime.clock)
     this.#metrics = parts.metrics ?? new ShardMetrics(new Metrics(), '')
     this.#feeds = new FeedSender(parts.transport, parts.settings, this.#metrics)
     this.#metrics.watch({ shards: () => this.#gauges(), feedCount: () => this.#feeds.followerCount })
@@ -80,6 +82,7 @@ export class ShardHost implements ShardLeaders, ShardViews {
       if (followed === undefined) return Promise.resolve({ following: 0 })
       followed.fedMs = parts.runtime.clock.monotonicMs()
       const view = followed.ready
+      if (view !== null && view.failure !== null) return Promise.resolve({ following: 0 })
       for (const { epoch, seq, afterEpoch, afterSeq, afterCrc, crc, body } of groups)
         if (view !== null && !view.take({ position: { epoch, seq }, after: { epoch: afterEpoch, seq: afterSeq }, afterCrc, crc, body: Uint8Array.from(body) }))
           this.#background(view.catchUp(), shard)
@@ -127,6 +130,11 @@ export class ShardHost implements ShardLeaders, ShardViews {
     return [...this.#leaderships.keys()].flatMap((shard) => this.#followed.get(shard)?.ready?.state ?? [])
   }
 
+  /** Why a shard is quarantined here, or null. */
+  failure(shard: number): ZonewiseError | null {
+    return this.#followed.get(shard)?.ready?.failure ?? null
+  }
+
   /** Leads no more: lets appends settle, writes a snapshot of each shard that changed, ends. */
   async stop(): Promise<void> {
     this.#stopping = true
@@ -150,7 +158,7 @@ export class ShardHost implements ShardLeaders, ShardViews {
 
   #gauges(): ShardGauges[] {
     const nowMs = this.#parts.runtime.clock.monotonicMs()
-    const followed = [...this.#followed].flatMap(([shard, { ready, fedMs }]): ShardGauges[] => {
+    return [...this.#followed].flatMap(([shard, { ready, fedMs }]): ShardGauges[] => {
       if (ready === null) return []
       const isLeading = this.#leaderships.has(shard)
       return [{
@@ -158,8 +166,6 @@ export class ShardHost implements ShardLeaders, ShardViews {
         fedAgeSeconds: isLeading ? 0 : (nowMs - fedMs) / 1_000, journalBytes: ready.bytesSinceSnapshot
       }]
     })
-    const none = { isLeading: false, isQuarantined: true, position: POSITION_NONE, fedAgeSeconds: 0, journalBytes: 0 }
-    return [...followed, ...[...this.#unreadable].map((shard) => ({ shard, ...none }))]
   }
 
   #mine(): number[] {
@@ -228,15 +234,13 @@ export class ShardHost implements ShardLeaders, ShardViews {
     const followed: Followed = {
       view: this.#openView(shard).then((view) => {
         followed.ready = view
-        this.#unreadable.delete(shard)
         return view
       }),
       ready: null, fedMs: this.#parts.runtime.clock.monotonicMs(), subscribed: false, askingAgain: false, snapshotting: false, snapshotFailures: 0
     }
     this.#followed.set(shard, followed)
     // A view that could not be opened is forgotten, so that the next reader tries again.
-    followed.view.then(() => this.#subscribe(shard, followed), (error: unknown) => {
-      if (error instanceof ZonewiseError && error.code === 'SHARD_QUARANTINED') this.#unreadable.add(shard)
+    followed.view.then(() => this.#subscribe(shard, followed), () => {
       if (this.#followed.get(shard) === followed) this.#followed.delete(shard)
     })
       .catch((error: unknown) => this.#parts.log.warn('feed not subscribed', { shard, reason: explain(error) }))
@@ -246,14 +250,18 @@ export class ShardHost implements ShardLeaders, ShardViews {
   async #openView(shard: number): Promise<ViewRunner> {
     const { journal, runtime, log } = this.#parts
     const view = new ViewRunner({ shard, journal: await journal.shard(shard), snapshots: this.#snapshots, runtime, log })
-    await view.recover()
+    try {
+      await view.recover()
+    } catch (error) {
+      if (view.failure === null) throw error // a quarantined view stays, and tells whoever asks
+    }
     return view
   }
 
   /** Asks the leader for its feed, then closes the gap up to it from the journal. */
   async #subscribe(shard: number, followed: Followed): Promise<void> {
     const leader = leaderOf(this.#parts.membership.current(), shard)
-    if (followed.ready === null || followed.subscribed || this.#stopping) return
+    if (followed.ready === null || followed.ready.failure !== null || followed.subscribed || this.#stopping) return
     if (leader === this.#parts.nodeId) {
       followed.subscribed = true
       if (!this.#leaderships.has(shard)) await followed.ready.catchUp() // nobody feeds it until the shard is taken
@@ -292,7 +300,7 @@ export class ShardHost implements ShardLeaders, ShardViews {
       if (view === null || this.#leaderships.has(shard)) continue
       // A shard that is about to be led here keeps its view: the leadership feeds this one and no other.
       const isIdle = shard !== CATALOG_SHARD && !this.#taking.has(shard) && nowMs - view.touchedMs > this.#parts.settings.viewIdleMs
-      if (isIdle) this.#background(this.#unfollow(shard), shard)
+      if (isIdle) this.#background(this.#unfollow(shard), shard) // a quarantined one too: whoever asks next looks again
       else if (nowMs - followed.fedMs > TICK_MS) {
         followed.subscribed = false
         this.#background(this.#subscribe(shard, followed), shard)
@@ -333,6 +341,9 @@ export class ShardHost implements ShardLeaders, ShardViews {
 
   /** Work nobody waits for: what fails is said, and tried again by the tick. */
   #background(work: Promise<void>, shard: number): void {
-    work.catch((error: unknown) => { if (!this.#stopping) this.#parts.log.warn('shard work failed', { shard, reason: explain(error) }) })
+    work.catch((error: unknown) => {
+      const isSaid = error instanceof ZonewiseError && error.code === 'SHARD_QUARANTINED'
+      if (!this.#stopping && !isSaid) this.#limited.warn('shard work failed', { shard, reason: explain(error) })
+    })
   }
 }

@@ -1,9 +1,11 @@
 /**
  * Writes snapshots, reads them back, and finds the newest. A snapshot counts for trimming only after its head and page
- * were read back; the journal is trimmed to the older of the two newest such, and older ones are let go.
+ * were read back; the journal is trimmed to the older of the two newest such, and older ones are let go. So a damaged
+ * one costs nothing but time: the one before it, and the journal from there on, hold the same.
  */
-import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Position } from '#shared/journal/journal.ts'
+import { type Log, silentLog } from '#shared/log/log.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import type { DurableShard } from './durable-shard.ts'
 import { decodeHead, decodeSnapshot, encodeSnapshot, snapshotPrefix, type SnapshotHead } from './snapshot.ts'
@@ -13,11 +15,13 @@ const KEPT = 2
 export class SnapshotStore {
   readonly #store: ObjectStore
   readonly #clusterId: string
+  readonly #log: Log
   readonly #verified = new Map<number, readonly string[]>() // by shard: keys of the newest heads that were read back here
 
-  constructor(store: ObjectStore, clusterId: string) {
+  constructor(store: ObjectStore, clusterId: string, log: Log = silentLog) {
     this.#store = store
     this.#clusterId = clusterId
+    this.#log = log
   }
 
   /**
@@ -25,24 +29,33 @@ export class SnapshotStore {
    * @returns its position. @throws ZonewiseError of the store, OBJECT_CORRUPT
    */
   async write(durable: DurableShard): Promise<Position> {
-    const { head, headKey, page } = encodeSnapshot(durable, this.#clusterId) // copied here, before the first await
+    const { head, headKey, headBytes, page } = encodeSnapshot(durable, this.#clusterId) // copied here, before the first await
     for (const { key } of head.pages) await this.#store.put(key, page)
-    await this.#store.put(headKey, [Buffer.from(JSON.stringify(head))])
+    await this.#store.put(headKey, [headBytes])
     await this.#verify(head.shard, headKey)
     return head.position
   }
 
-  /** The newest snapshot, or null. @throws ZonewiseError OBJECT_CORRUPT, OBJECT_MISSING, CLUSTER_MISMATCH */
+  /**
+   * The newest snapshot that can be read, or null; each that cannot is told in the log. The journal shows whether what
+   * is returned is new enough. @throws ZonewiseError of the store, CLUSTER_MISMATCH, FORMAT_TOO_NEW
+   */
   async newest(shard: number): Promise<DurableShard | null> {
+    const bad = new Set<string>()
     for (let missed: string | undefined; ;) {
-      const key = (await this.#headKeys(shard)).at(-1)
+      const key = (await this.#headKeys(shard)).findLast((one) => !bad.has(one))
       if (key === undefined) return null
       try {
         return await this.#read(key)
       } catch (error) {
+        if (!isBad(error)) throw error
         // What was the newest when it was listed may have been let go since, for newer ones.
-        if (!(error instanceof ZonewiseError) || error.code !== 'OBJECT_MISSING' || key === missed) throw error
-        missed = key
+        if (error.code === 'OBJECT_MISSING' && key !== missed) {
+          missed = key
+          continue
+        }
+        bad.add(key)
+        this.#log.error('a snapshot cannot be used: the one before it is tried', { shard, key, reason: explain(error) })
       }
     }
   }
@@ -53,14 +66,13 @@ export class SnapshotStore {
     return key === null ? null : (await this.#head(key)).position
   }
 
-  /** Lets go of snapshots older than the two newest verified ones, heads first. */
+  /** Lets go of all that is older than the two newest verified snapshots, of each its head first. */
   async prune(shard: number): Promise<void> {
     const oldestKept = await this.#olderOfTwo(shard)
     if (oldestKept === null) return
-    for (const headKey of await this.#headKeys(shard)) {
-      if (headKey >= oldestKept) return
-      await this.#store.delete(headKey)
-      await this.#store.delete(headKey.replace(/head$/, 'page-0'))
+    for (const key of await this.#keys(shard)) {
+      if (key >= oldestKept) return
+      await this.#store.delete(key)
     }
   }
 
@@ -78,7 +90,7 @@ export class SnapshotStore {
       await this.#verify(shard, key)
       return true
     } catch (error) {
-      if (error instanceof ZonewiseError && ['OBJECT_CORRUPT', 'OBJECT_MISSING'].includes(error.code)) return false
+      if (isBad(error)) return false
       throw error // not known
     }
   }
@@ -97,10 +109,14 @@ export class SnapshotStore {
   }
 
   async #headKeys(shard: number): Promise<string[]> {
+    return (await this.#keys(shard)).filter((key) => key.endsWith('.head'))
+  }
+
+  async #keys(shard: number): Promise<string[]> {
     const keys: string[] = []
     for (let after: string | undefined; ;) {
       const found = await this.#store.list(snapshotPrefix(shard), after === undefined ? {} : { after })
-      keys.push(...found.map(({ key }) => key).filter((key) => key.endsWith('.head')))
+      keys.push(...found.map(({ key }) => key))
       after = found.at(-1)?.key
       if (after === undefined) return keys
     }
@@ -109,4 +125,9 @@ export class SnapshotStore {
   async #head(key: string): Promise<SnapshotHead> {
     return decodeHead(key, await this.#store.get(key))
   }
+}
+
+/** What will not pass by itself: another snapshot may be good all the same. */
+function isBad(error: unknown): error is ZonewiseError {
+  return error instanceof ZonewiseError && ['OBJECT_CORRUPT', 'OBJECT_MISSING', 'STORE_REFUSED', 'FRAME_INVALID'].includes(error.code)
 }

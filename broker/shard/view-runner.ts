@@ -20,6 +20,8 @@ export type ViewParts = {
   readonly log: Log
 }
 
+/** What passes by itself, or ends the process: no damage. */
+const PASSING = new Set<string>(['STORE_UNAVAILABLE', 'STORE_FULL', 'JOURNAL_UNSETTLED', 'JOURNAL_FAILED', 'STOPPING'])
 /** One read of the journal while catching up. */
 const READ_BOUNDS = { groupsMax: 1_000, bytesMax: 8 * 1024 * 1024 } as const
 
@@ -64,7 +66,7 @@ export class ViewRunner implements ShardView {
   async recover(): Promise<void> {
     const snapshot = await this.#guard(() => this.#parts.snapshots.newest(this.shard))
     if (snapshot !== null) this.#durable = snapshot
-    const end = await this.#parts.journal.end()
+    const end = await this.#guard(() => this.#parts.journal.end())
     if (snapshot !== null && comparePositions(end.position, snapshot.position) < 0)
       throw this.#quarantine(new ZonewiseError('JOURNAL_MISSING', 'journal ends below a known snapshot', {
         shard: this.shard, journal: say(end.position), snapshot: say(snapshot.position)
@@ -76,7 +78,7 @@ export class ViewRunner implements ShardView {
   async barrier(): Promise<void> {
     if (this.#failure !== null) throw this.#failure
     const { position } = this
-    const end = await this.#parts.journal.end()
+    const end = await this.#guard(() => this.#parts.journal.end())
     if (comparePositions(end.position, position) < 0)
       throw this.#quarantine(new ZonewiseError('SHARD_QUARANTINED', 'journal lost what it acknowledged', {
         shard: this.shard, have: say(position), journal: say(end.position)
@@ -167,7 +169,7 @@ export class ViewRunner implements ShardView {
 
   /** What cannot pass by itself quarantines; an unavailable store or journal does not. */
   #judge(error: unknown): unknown {
-    const passing = error instanceof ZonewiseError && ['STORE_UNAVAILABLE', 'JOURNAL_UNSETTLED', 'STORE_FULL', 'STOPPING'].includes(error.code)
+    const passing = error instanceof ZonewiseError && PASSING.has(error.code)
     return passing ? error : this.#quarantine(error)
   }
 
