@@ -123,10 +123,13 @@ export class BlockCache {
   /** The damage may be ours, or have been put right meanwhile. */
   async #readAgain(key: string, range: ByteRange): Promise<Uint8Array> {
     const { start, end } = range
+    await this.#store.head(key) // an object that was put back is another file
     const bytes = await this.#queue.run(end - start, () => this.#store.get(key, range, this.#memory))
-    const damagedAt = bytes.byteLength < end - start ? 0 : firstDamage(bytes)
+    const isShort = bytes.byteLength < end - start
+    const damagedAt = isShort ? 0 : firstDamage(bytes)
     if (damagedAt === -1) return bytes
     release(bytes)
+    if (isShort) throw corrupt('chunk is shorter than its index says', key, start)
     throw corrupt('batch in a chunk does not match its checksum', key, start + damagedAt)
   }
 
@@ -167,7 +170,7 @@ export class BlockCache {
 
   #load(chunk: CachedChunk, range: ByteRange, isAhead: boolean): void {
     const read = this.#queue.run(range.end - range.start, () => this.#store.get(chunk.key, range, this.#memory))
-    const extent = new Extent(chunk.key, range, read)
+    const extent = new Extent(range, read)
     const kept: Kept = { bytes: 0, isAhead }
     if (isAhead) this.#aheadBytes += range.end - range.start
     chunk.extents.set(extent, kept)

@@ -8,7 +8,6 @@ import { batchCrcMatches, batchLengthAt } from '#shared/records/batch-header.ts'
 import type { ByteRange } from '#shared/store/object-store.ts'
 
 export class Extent implements ByteRange {
-  readonly #key: string
   readonly start: number
   readonly #bytes: Promise<Uint8Array>
   readonly #checked = new Map<number, number>() // start to end of ranges whose batches match
@@ -18,8 +17,7 @@ export class Extent implements ByteRange {
   #arrived: Uint8Array | null = null
 
   /** @param read brings the bytes from `start` on, held: fewer than asked for where the chunk ends */
-  constructor(key: string, { start, end }: ByteRange, read: Promise<Uint8Array>) {
-    this.#key = key
+  constructor({ start, end }: ByteRange, read: Promise<Uint8Array>) {
     this.start = start
     this.#end = end
     this.#bytes = read.then((bytes) => {
@@ -48,15 +46,15 @@ export class Extent implements ByteRange {
   }
 
   /**
-   * The bytes of a range that this extent covers, held; null where a batch does not match its checksum.
-   * @throws ZonewiseError of the store; OBJECT_CORRUPT: the chunk ends before the range
+   * The bytes of a range that this extent covers, held; null where a batch does not match its checksum, or the chunk
+   * ends before the range. @throws ZonewiseError of the store
    */
   async read({ start, end }: ByteRange): Promise<Uint8Array | null> {
     this.#readers += 1
     try {
       const bytes = await this.#bytes
       const found = bytes.subarray(start - this.start, end - this.start)
-      if (found.byteLength < end - start) throw corrupt('chunk is shorter than its index says', this.#key, start)
+      if (found.byteLength < end - start) return null
       if ((this.#checked.get(start) ?? 0) < end) {
         if (firstDamage(found) !== -1) return null
         this.#checked.set(start, end)

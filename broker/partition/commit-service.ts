@@ -38,7 +38,11 @@ export class CommitService {
     const { host, membership } = this.#parts
     const leadership = host.leader(request.shard)
     const membershipVersion = membership.current().version
-    if (leadership === null) return { leader: 0, membershipVersion, chunks: [] }
+    if (leadership === null) {
+      const failure = host.failure(request.shard)
+      if (failure !== null) throw failure // nobody leads it until a human has acted
+      return { leader: 0, membershipVersion, chunks: [] }
+    }
     const { chunks, durable } = this.#decide(leadership, request)
     try {
       await durable

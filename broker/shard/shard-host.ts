@@ -3,7 +3,8 @@
  * names, feeds between the two over nodes. Puts the keepers of each together and gives them the ticks.
  */
 import type { Leases, Membership } from '#shared/cluster/membership.ts'
-import { POSITION_NONE, type Journal } from '#shared/journal/journal.ts'
+import type { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import type { Journal } from '#shared/journal/journal.ts'
 import type { Log } from '#shared/log/log.ts'
 import { Metrics } from '#shared/metrics/metrics.ts'
 import { prepareCall, subscribeCall, unsubscribeCall } from '#shared/rpc/feed.ts'
@@ -50,8 +51,8 @@ export class ShardHost implements ShardLeaders, ShardViews {
 
   constructor(parts: ShardHostParts) {
     this.#parts = parts
-    const { transport, runtime, settings, store, membership } = parts
-    const snapshots = new SnapshotStore(store, membership.current().clusterId)
+    const { transport, runtime, settings, store, membership, log } = parts
+    const snapshots = new SnapshotStore(store, membership.current().clusterId, log)
     const metrics = parts.metrics ?? new ShardMetrics(new Metrics(), '')
     this.#feeds = new FeedSender(transport, runtime, settings, metrics)
     this.#views = new ViewKeeper({ ...parts, snapshots, isLedHere: (shard) => this.#leads.isLedHere(shard) })
@@ -107,6 +108,11 @@ export class ShardHost implements ShardLeaders, ShardViews {
     return this.#leads.led().flatMap((shard) => this.#views.opened(shard)?.state ?? [])
   }
 
+  /** Why a shard is quarantined here, or null. */
+  failure(shard: number): ZonewiseError | null {
+    return this.#views.opened(shard)?.failure ?? null
+  }
+
   /** Waits until shards that placement moved elsewhere are led there, for at most `withinMs`. */
   handedOver(withinMs: number): Promise<void> {
     return this.#leads.handedOver(withinMs)
@@ -131,13 +137,11 @@ export class ShardHost implements ShardLeaders, ShardViews {
   }
 
   #gauges(): ShardGauges[] {
-    const views = this.#views.all().map(({ shard, failure, position, ageMs, bytesSinceSnapshot }): ShardGauges => {
+    return this.#views.all().map(({ shard, failure, position, ageMs, bytesSinceSnapshot }): ShardGauges => {
       const isLeading = this.#leads.leader(shard) !== null
       const fedAgeSeconds = isLeading ? 0 : ageMs / 1_000
       return { shard, isLeading, isQuarantined: failure !== null, position, fedAgeSeconds, journalBytes: bytesSinceSnapshot }
     })
-    const none = { isLeading: false, isQuarantined: true, position: POSITION_NONE, fedAgeSeconds: 0, journalBytes: 0 }
-    return [...views, ...[...this.#views.unreadable].map((shard) => ({ shard, ...none }))]
   }
 
   #follow(): void {

@@ -1,14 +1,16 @@
 /**
  * Writes snapshots, reads them back, and finds the newest. A snapshot counts for trimming only after its head, its state
  * and its pages were read back, each part once; the journal is trimmed to the older of the two newest such, and older
- * ones are let go. Nothing is taken for granted between calls but that: another node may have led the shard meanwhile.
+ * ones are let go. So damage of what the newest wrote costs nothing but time: the one before it, and the journal from
+ * there on, hold the same. Nothing else is taken for granted between calls: another node may have led the shard meanwhile.
  */
-import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { comparePositions, type Position } from '#shared/journal/journal.ts'
+import { type Log, silentLog } from '#shared/log/log.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import type { DurableShard } from './durable-shard.ts'
 import {
-  checkPart, decodeHead, decodeSnapshot, encodeHead, encodeSnapshot, headKeyOf, snapshotPrefix, type SnapshotHead, type SnapshotPart
+  checkPart, decodeHead, decodeSnapshot, encodeSnapshot, headKeyOf, snapshotPrefix, type SnapshotHead, type SnapshotPart
 } from './snapshot.ts'
 
 const KEPT = 2
@@ -17,11 +19,13 @@ const READS_AT_A_TIME = 4
 export class SnapshotStore {
   readonly #store: ObjectStore
   readonly #clusterId: string
+  readonly #log: Log
   readonly #verified = new Map<number, ReadonlySet<string>>() // by shard: parts that were read back here, of the heads kept
 
-  constructor(store: ObjectStore, clusterId: string) {
+  constructor(store: ObjectStore, clusterId: string, log: Log = silentLog) {
     this.#store = store
     this.#clusterId = clusterId
+    this.#log = log
   }
 
   /**
@@ -32,24 +36,33 @@ export class SnapshotStore {
     const [before = null] = await this.#verifiedHeads(durable.shard, 1)
     // A newer one is there: this node led long ago, and adds nothing.
     if (before !== null && comparePositions(before.position, durable.position) >= 0) return before.position
-    const { head, headKey, parts } = encodeSnapshot(durable, this.#clusterId, before) // copied before the next await
+    const { head, headKey, headBytes, parts } = encodeSnapshot(durable, this.#clusterId, before) // copied before the next await
     for (const { part, chunks } of parts) await this.#store.put(part.key, chunks)
-    await this.#store.put(headKey, [encodeHead(head)])
+    await this.#store.put(headKey, [headBytes])
     await this.#verify(await this.#head(headKey))
     return head.position
   }
 
-  /** The newest snapshot, or null. @throws ZonewiseError OBJECT_CORRUPT, OBJECT_MISSING, CLUSTER_MISMATCH */
+  /**
+   * The newest snapshot that can be read, or null; each that cannot is told in the log. The journal shows whether what
+   * is returned is new enough. @throws ZonewiseError of the store, CLUSTER_MISMATCH, FORMAT_TOO_NEW
+   */
   async newest(shard: number): Promise<DurableShard | null> {
+    const bad = new Set<string>()
     for (let missed: string | undefined; ;) {
-      const key = (await this.#keys(shard)).filter(isHead).at(-1)
+      const key = (await this.#keys(shard)).findLast((one) => isHead(one) && !bad.has(one))
       if (key === undefined) return null
       try {
         return await this.#read(await this.#head(key))
       } catch (error) {
+        if (!isBad(error)) throw error
         // What was the newest when it was listed may have been let go since, for newer ones.
-        if (!(error instanceof ZonewiseError) || error.code !== 'OBJECT_MISSING' || key === missed) throw error
-        missed = key
+        if (error.code === 'OBJECT_MISSING' && key !== missed) {
+          missed = key
+          continue
+        }
+        bad.add(key)
+        this.#log.error('a snapshot cannot be used: the one before it is tried', { shard, key, reason: explain(error) })
       }
     }
   }
@@ -66,8 +79,8 @@ export class SnapshotStore {
     if (oldestKept === undefined) return
     const oldestKey = headKeyOf(oldestKept)
     const named = new Set<string>()
-    for (const key of keys.filter((each) => isHead(each) && each >= oldestKey))
-      for (const part of partsOf(await this.#head(key))) named.add(part.key)
+    for (const head of await this.#readableHeads(keys.filter((key) => isHead(key) && key >= oldestKey)))
+      for (const part of partsOf(head)) named.add(part.key)
     for (const key of keys) if (isHead(key) && key < oldestKey) await this.#store.delete(key)
     // Newer parts may be those of a snapshot whose head is not written yet.
     for (const key of keys) if (!isHead(key) && !named.has(key) && key < oldestKey) await this.#store.delete(key)
@@ -84,10 +97,22 @@ export class SnapshotStore {
         await this.#verify(head) // another leader may have written it and not come to read it back
         found.push(head)
       } catch (error) {
-        if (!(error instanceof ZonewiseError) || !['OBJECT_CORRUPT', 'OBJECT_MISSING'].includes(error.code)) throw error
+        if (!isBad(error)) throw error // not known
       }
     }
     return found
+  }
+
+  async #readableHeads(keys: readonly string[]): Promise<SnapshotHead[]> {
+    const heads: SnapshotHead[] = []
+    for (const key of keys) {
+      try {
+        heads.push(await this.#head(key))
+      } catch (error) {
+        if (!isBad(error)) throw error
+      }
+    }
+    return heads
   }
 
   async #verify(head: SnapshotHead): Promise<void> {
@@ -139,4 +164,9 @@ function partsOf({ state, pages }: SnapshotHead): readonly SnapshotPart[] {
 
 function isHead(key: string): boolean {
   return key.endsWith('.head')
+}
+
+/** What will not pass by itself: another snapshot may be good all the same. */
+function isBad(error: unknown): error is ZonewiseError {
+  return error instanceof ZonewiseError && ['OBJECT_CORRUPT', 'OBJECT_MISSING', 'STORE_REFUSED', 'FRAME_INVALID'].includes(error.code)
 }

@@ -3,11 +3,12 @@
  * that a head names only what is there. Pages are shared with the snapshots before: what is written follows what changed.
  *   snapshots/<shard>/<epoch>-<seq>.page    a page of the index (below)
  *   snapshots/<shard>/<epoch>-<seq>.state   sections: length u32 | bytes, for partitions, groups, catalog
- *   snapshots/<shard>/<epoch>-<seq>.head    JSON: format, clusterId, shard, position, crc, timeMs, state {key, bytes, crc32c},
- *                                           pages [{key, bytes, crc32c, objects, sources}] (how far each reaches, exclusive);
- *                                           then a line `crc32c <8 hex digits>` of all before it
+ *   snapshots/<shard>/<epoch>-<seq>.head    sealed JSON: format, clusterId, shard, position, crc, timeMs,
+ *                                           state {key, bytes, crc32c}, pages [{key, bytes, crc32c, objects, sources}]
+ *                                           (how far each reaches, exclusive)
  */
 import { crc32c } from '#shared/binary/crc32c.ts'
+import { sealJson, unsealJson } from '#shared/binary/sealed-json.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { decodeCatalogState, encodeCatalogState } from '../catalog/catalog-state.ts'
 import { decodeGroupsState, encodeGroupsState } from '../group/groups-state.ts'
@@ -18,7 +19,6 @@ import type { ShardState } from './shard-state.ts'
 
 export const SNAPSHOT_FORMAT = 2
 const SECTIONS = 3
-const CRC_LINE_BYTES = 'crc32c 00000000\n'.length
 
 export type SnapshotPart = { readonly key: string; readonly bytes: number; readonly crc32c: number }
 export type SnapshotPage = SnapshotPart & PageEnd
@@ -39,6 +39,7 @@ export type Snapshot = {
   readonly head: SnapshotHead
   readonly parts: readonly { readonly part: SnapshotPart; readonly chunks: readonly Uint8Array[] }[]
   readonly headKey: string
+  readonly headBytes: Uint8Array
 }
 
 export function snapshotPrefix(shard: number): string {
@@ -78,7 +79,7 @@ export function encodeSnapshot(durable: DurableShard, clusterId: string, before:
   const head: SnapshotHead = {
     format: SNAPSHOT_FORMAT, clusterId, shard, position, crc, timeMs: state.timeMs, state: statePart, pages
   }
-  return { head, parts, headKey: headKeyOf(head) }
+  return { head, parts, headKey: headKeyOf(head), headBytes: sealJson(head) }
 }
 
 /**
@@ -96,24 +97,12 @@ export function pagesToKeep(pages: readonly SnapshotPage[], bytesFrom: (from: Pa
   return keptBytes > 2 * bytesFrom(PAGE_NONE) ? [] : pages.slice(0, count)
 }
 
-export function encodeHead(head: SnapshotHead): Uint8Array {
-  const json = `${JSON.stringify(head)}\n`
-  return Buffer.from(`${json}${crcLine(Buffer.from(json))}`)
-}
-
 /** @throws ZonewiseError OBJECT_CORRUPT, FORMAT_TOO_NEW */
 export function decodeHead(key: string, bytes: Uint8Array): SnapshotHead {
-  const json = bytes.subarray(0, -CRC_LINE_BYTES)
-  const crc = Buffer.from(bytes.subarray(-CRC_LINE_BYTES)).toString('latin1')
-  if (bytes.byteLength <= CRC_LINE_BYTES || crc !== crcLine(json))
-    throw new ZonewiseError('OBJECT_CORRUPT', 'snapshot head does not match its checksum', { key })
-  const head = JSON.parse(Buffer.from(json).toString()) as SnapshotHead
-  if (head.format !== SNAPSHOT_FORMAT) throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot has an unknown format', { key, format: head.format })
-  return head
-}
-
-function crcLine(json: Uint8Array): string {
-  return `crc32c ${crc32c(json).toString(16).padStart(8, '0')}\n`
+  const unsealed = unsealJson(bytes, SNAPSHOT_FORMAT)
+  if (unsealed.kind === 'newer') throw new ZonewiseError('FORMAT_TOO_NEW', 'snapshot has an unknown format', { key, format: unsealed.format })
+  if (unsealed.kind === 'damaged') throw new ZonewiseError('OBJECT_CORRUPT', 'snapshot head is damaged', { key, position: 0 })
+  return unsealed.value as SnapshotHead
 }
 
 /** @throws ZonewiseError OBJECT_CORRUPT */

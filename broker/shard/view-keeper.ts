@@ -5,7 +5,8 @@
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { CATALOG_SHARD, type Membership } from '#shared/cluster/membership.ts'
 import { leaderOf, NO_NODE } from '#shared/cluster/placement.ts'
-import { comparePositions, type Journal, type JournalGroup, type Position } from '#shared/journal/journal.ts'
+import { comparePositions, type Journal, type JournalGroup, type Position, type ShardJournal } from '#shared/journal/journal.ts'
+import { refusingJournal } from '#shared/journal/refusing-journal.ts'
 import type { Log } from '#shared/log/log.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
@@ -50,7 +51,6 @@ export class ViewKeeper implements ShardViews {
   readonly #receiver: FeedReceiver
   readonly #kept = new Map<number, Kept>()
   readonly #wanting = new Set<number>() // views that are to be subscribed
-  readonly #unreadable = new Set<number>() // shards whose view could not be opened for damage
   #subscribeDue = false
   #stopping = false
 
@@ -88,11 +88,6 @@ export class ViewKeeper implements ShardViews {
     return [...this.#kept.values()].flatMap(({ view }) => (view === null ? [] : [view]))
   }
 
-  /** Shards whose newest attempt to open a view found damage. */
-  get unreadable(): ReadonlySet<number> {
-    return this.#unreadable
-  }
-
   /** Other nodes lead, or this one does: views follow whoever leads now. */
   follow(): void {
     for (const shard of this.#kept.keys()) this.#followLeader(shard)
@@ -106,7 +101,9 @@ export class ViewKeeper implements ShardViews {
       if (view === null) continue
       if (isLedHere(shard)) { view.heard(runtime.clock.monotonicMs()); continue }
       // A shard that is about to be led here keeps its view: the leadership feeds this one and no other.
+      // A quarantined one goes too: whoever asks next looks again.
       if (shard !== CATALOG_SHARD && view.idleMs > settings.viewIdleMs) this.#close(shard, kept)
+      else if (view.failure !== null) continue
       else if (kept.fedBy !== NO_NODE) view.heard(this.#receiver.heardMs(kept.fedBy, shard) ?? 0)
       else this.#proveUnfed(shard, view)
     }
@@ -120,27 +117,32 @@ export class ViewKeeper implements ShardViews {
 
   #open(shard: number): Kept {
     const kept: Kept = {
-      opened: this.#openView(shard).then((view) => {
-        kept.view = view
-        this.#unreadable.delete(shard)
-        return view
-      }),
+      opened: this.#openView(shard).then((view) => { kept.view = view; return view }),
       view: null, fedBy: NO_NODE, asks: 0, stopTail: null, failing: false
     }
     this.#kept.set(shard, kept)
     // A view that could not be opened is forgotten, so that the next reader tries again.
-    kept.opened.then(() => { this.#followLeader(shard) }, (error: unknown) => {
-      if (error instanceof ZonewiseError && error.code === 'SHARD_QUARANTINED') this.#unreadable.add(shard)
-      if (this.#kept.get(shard) === kept) this.#kept.delete(shard)
-    })
+    kept.opened.then(() => { this.#followLeader(shard) }, () => { if (this.#kept.get(shard) === kept) this.#kept.delete(shard) })
     return kept
   }
 
   async #openView(shard: number): Promise<ViewRunner> {
-    const { journal, snapshots, runtime, log } = this.#parts
-    const view = new ViewRunner({ shard, journal: await journal.shard(shard), snapshots, runtime, log })
-    await view.recover()
+    const { snapshots, runtime, log } = this.#parts
+    const view = new ViewRunner({ shard, journal: await this.#journalOf(shard), snapshots, runtime, log })
+    try {
+      await view.recover()
+    } catch (error) {
+      if (view.failure === null) throw error // a quarantined view stays, and tells whoever asks
+    }
     return view
+  }
+
+  /** One that is missing quarantines the shard when it is asked, as damage does. */
+  #journalOf(shard: number): Promise<ShardJournal> {
+    return this.#parts.journal.shard(shard).catch((error: unknown) => {
+      if (error instanceof ZonewiseError && error.code === 'JOURNAL_MISSING') return refusingJournal(error)
+      throw error
+    })
   }
 
   #close(shard: number, kept: Kept): void {
@@ -154,7 +156,7 @@ export class ViewKeeper implements ShardViews {
   #followLeader(shard: number): void {
     const kept = this.#kept.get(shard)
     const { membership, nodeId, isLedHere } = this.#parts
-    if (kept?.view == null || this.#stopping) return
+    if (kept?.view == null || kept.view.failure !== null || this.#stopping) return
     const leader = leaderOf(membership.current(), shard)
     if (kept.fedBy !== NO_NODE && kept.fedBy !== leader) {
       this.#receiver.forget(kept.fedBy, [shard])
@@ -249,6 +251,7 @@ export class ViewKeeper implements ShardViews {
     const kept = this.#kept.get(shard)
     if (kept === undefined) return false
     const { view } = kept
+    if (view !== null && view.failure !== null) return false
     if (view !== null && !view.take(group)) this.#background(shard, view.catchUp())
     return true
   }
@@ -259,6 +262,7 @@ export class ViewKeeper implements ShardViews {
     const say = (failing: boolean, reason: string): void => {
       if (kept === undefined || kept.failing === failing || this.#stopping) return
       kept.failing = failing
+      if (kept.view !== null && kept.view.failure !== null) return // said where the damage was found
       if (failing) this.#parts.log.warn('view cannot follow', { shard, reason })
       else this.#parts.log.info('view follows again', { shard })
     }

@@ -23,6 +23,8 @@ export type ViewParts = {
   readonly log: Log
 }
 
+/** What passes by itself, or ends the process: no damage. */
+const PASSING = new Set<string>(['STORE_UNAVAILABLE', 'STORE_FULL', 'JOURNAL_UNSETTLED', 'JOURNAL_FAILED', 'STOPPING'])
 /** One read of the journal while catching up. */
 const READ_BOUNDS = { groupsMax: 1_000, bytesMax: 8 * 1024 * 1024 } as const
 
@@ -171,7 +173,7 @@ export class ViewRunner implements ShardView {
 
   /** What cannot pass by itself quarantines; an unavailable store or journal does not. */
   #judge(error: unknown): unknown {
-    const passing = error instanceof ZonewiseError && ['STORE_UNAVAILABLE', 'JOURNAL_UNSETTLED', 'STORE_FULL', 'STOPPING'].includes(error.code)
+    const passing = error instanceof ZonewiseError && PASSING.has(error.code)
     return passing ? error : this.quarantine(error)
   }
 

@@ -74,7 +74,7 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   http.attach(running)
   let code: number
   try {
-    if (await untilReady(running, log, stopping.signal)) {
+    if (await untilServing(running, log, stopping.signal)) {
       const httpEndpoint = { host: httpAddress.host, port: http.port }
       if (settings.endpointsFile !== '') writeEndpoints(settings.endpointsFile, running, httpEndpoint)
       const readyMs = Math.round(nodeRuntime.clock.monotonicMs() - startedMs)
@@ -137,12 +137,18 @@ function endOnFatal(terminal: Terminal, log: Log): (error: unknown) => void {
   }
 }
 
-/** @returns false when a signal came first. */
-async function untilReady(running: Running, log: Log, stopping: AbortSignal): Promise<boolean> {
+/**
+ * Until all that can come by itself has come; what needs a human is said, and the rest serves.
+ * @returns false when a signal came first.
+ */
+async function untilServing(running: Running, log: Log, stopping: AbortSignal): Promise<boolean> {
   let reportMs = nodeRuntime.clock.monotonicMs() + READY_REPORT_MS
   while (!stopping.aborted) {
-    const { ready, missing } = await running.ready()
-    if (ready) return true
+    const { ready, missing, settled } = await running.ready()
+    if (!ready && settled) {
+      log.error('started without what is quarantined: restore what is named, then start again', { missing })
+    }
+    if (ready || settled) return true
     if (nodeRuntime.clock.monotonicMs() >= reportMs) {
       log.warn('not ready yet', { missing })
       reportMs += READY_REPORT_MS

@@ -15,6 +15,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 type Section = { readonly title: string; readonly file: string; readonly messages?: readonly Message<unknown>[] }
 
 const SECTIONS: readonly Section[] = [
+  { title: 'Sealed JSON', file: 'shared/binary/sealed-json.ts' },
   { title: 'Chunks', file: 'shared/object/chunk.ts' },
   { title: 'Record batches in a chunk', file: 'shared/records/batch-header.ts' },
   { title: 'Journal groups', file: 'broker/shard/entry.ts' },
@@ -51,10 +52,10 @@ const KEYS = `## Keys in the object store
 | --- | --- |
 | \`chunks/<nodeId>-<nodeEpoch>-<nonce>-<lane>/<chunkSeq, 16 digits>\` | one chunk; never changed once written |
 | \`snapshots/<shard, 5 digits>/<epoch>-<seq>.page\`, \`.state\`, \`.head\` | a snapshot of a shard: a page of its index that later ones share, its state, and last the head, which names them |
-| \`meta/cluster\` | the cluster's id as text, written once; the journal holds the same |
-| \`meta/shards\` | the number of data shards as decimal text, written once |
+| \`meta/cluster\` | sealed JSON: the cluster's id, written once; the journal holds the same |
+| \`meta/shards\` | sealed JSON: the number of data shards, written once |
 | \`meta/nodes/<nodeId>/<nodeEpoch>\` | one empty object a life of a node; the newest counts |
-| \`meta/probe/<uuid>\` | made and deleted by the readiness check |
+| \`meta/probe/1\` | made and deleted by the readiness check |
 
 Shard 65535 is the catalog.
 
@@ -62,10 +63,11 @@ Shard 65535 is the catalog.
 
 | file | what |
 | --- | --- |
-| \`format.json\` | \`{ "format": 1, "clusterId": … }\` |
+| \`format.json\` | sealed JSON: format, clusterId |
 | \`lock\` | an SQLite file without content, which the operating system keeps locked for the process |
+| \`store/.lock\`, \`journal/.lock\` | the same for each of the two, wherever it lies |
 | \`store/\` | the file store: each key is a file of that path, \`.tmp/\` holds what is being written |
-| \`journal/journal.json\` | \`{ "format": 1, "clusterId": …, "shards": […] }\` |
+| \`journal/journal.json\` | sealed JSON: format, clusterId, shards |
 | \`journal/segment-<number, 12 digits>\` | a part of the journal, see below |
 | \`journal/free-<n>\` | a file that waits to be a segment again; its content means nothing |
 `

@@ -106,8 +106,8 @@ class Answers {
     if (running === null) return json(503, { ready: false, missing: ['the node is starting'] })
     if (path === '/metrics') return { status: 200, type: 'metrics', body: running.metricsText() }
     if (path === '/api/ledger') return json(200, { rows: running.ledger() })
-    const state = await (this.#ready ??= running.ready().finally(() => { this.#ready = null }))
-    return json(state.ready ? 200 : 503, state)
+    const { ready, missing } = await (this.#ready ??= running.ready().finally(() => { this.#ready = null }))
+    return json(ready ? 200 : 503, { ready, missing })
   }
 
   #live(): Answer {

@@ -1,14 +1,11 @@
 /** What is decided once, when a cluster is made, and asked at each start of a node. */
 import { uuidFromBytes } from '#shared/binary/uuid.ts'
-import { agreeOnClusterId } from '#shared/cluster/cluster-id.ts'
+import { agreeOnClusterId, hasLived } from '#shared/cluster/cluster-id.ts'
 import { CATALOG_SHARD } from '#shared/cluster/membership.ts'
-import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { agreeOnShardCount } from '#shared/cluster/shard-count.ts'
 import type { Journal } from '#shared/journal/journal.ts'
 import type { Chance } from '#shared/runtime/runtime.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
-
-/** The number of shards stands beside the cluster's id. */
-const SHARDS_KEY = 'meta/shards'
 
 export type ClusterFacts = { readonly clusterId: string; readonly shardCount: number }
 
@@ -20,26 +17,12 @@ export async function agreeOnCluster(
   store: ObjectStore, journal: Journal, chance: Chance, shardsWanted: number
 ): Promise<ClusterFacts> {
   const clusterId = await agreeOnClusterId(store, journal, uuidFromBytes(chance.bytes(16)))
-  const shardCount = await agreeOnShards(store, shardsWanted)
-  await Promise.all([...Array(shardCount).keys(), CATALOG_SHARD].map((shard) => journal.create(shard)))
+  const shardCount = await agreeOnShardCount(store, shardsWanted)
+  // Only a cluster that is just being made gets new journals: one that lost a journal must not go on from nothing.
+  const isMade = await hasLived(store)
+  const shards = [...Array(shardCount).keys(), CATALOG_SHARD]
+  await Promise.all(shards.map((shard) => (isMade ? journal.shard(shard) : journal.create(shard))))
   return { clusterId, shardCount }
-}
-
-async function agreeOnShards(store: ObjectStore, wanted: number): Promise<number> {
-  try {
-    await store.putIfAbsent(SHARDS_KEY, [new TextEncoder().encode(String(wanted))])
-    return wanted
-  } catch (error) {
-    if (!(error instanceof ZonewiseError) || error.code !== 'OBJECT_EXISTS') throw error
-    return Number(new TextDecoder().decode(await store.get(SHARDS_KEY)))
-  }
-}
-
-/** What a gateway needs: a PUT that lasts. The object is deleted again. */
-export async function proveStore(store: ObjectStore, id: string): Promise<void> {
-  const key = `meta/probe/${id}`
-  await store.put(key, [new Uint8Array(0)])
-  await store.delete(key)
 }
 
 export function shardName(shard: number): string {

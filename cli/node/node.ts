@@ -25,6 +25,7 @@ import { Ingest } from '#gateway/ingest/ingest.ts'
 import { IngestMetrics } from '#gateway/ingest/metrics.ts'
 import type { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { NO_LEASES, type Leases, type ListenerInfo, type Membership, type NodeInfo } from '#shared/cluster/membership.ts'
+import type { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Journal } from '#shared/journal/journal.ts'
 import type { Ledger } from '#shared/ledger/ledger.ts'
 import type { Log } from '#shared/log/log.ts'
@@ -105,6 +106,11 @@ export class ZonewiseNode {
   /** Shards that this node should lead and does not yet. */
   missingShards(): number[] {
     return this.#host.missing()
+  }
+
+  /** Why a shard is quarantined on this node, or null. */
+  quarantine(shard: number): ZonewiseError | null {
+    return this.#host.failure(shard)
   }
 
   /** Ends the gateway: nothing more is accepted, what was taken is decided. */

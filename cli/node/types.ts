@@ -42,10 +42,12 @@ export type StartOptions = {
 
 export type Endpoint = { readonly zone: string; readonly host: string; readonly port: number; readonly nodeId: number }
 
+/** `missing` says in words what the node waits for; `settled`: all of that needs a human, the rest is served. */
+export type Readiness = { readonly ready: boolean; readonly missing: readonly string[]; readonly settled: boolean }
+
 export type Running = {
   readonly endpoints: readonly Endpoint[] // as advertised, in the order of the listeners
-  /** `missing` says in words what the node still waits for. */
-  ready(): Promise<{ readonly ready: boolean; readonly missing: readonly string[] }>
+  ready(): Promise<Readiness>
   ledger(): readonly LedgerRow[]
   metricsText(): string
   /** Drains, writes snapshots and gives the folder back. */

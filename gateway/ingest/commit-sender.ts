@@ -1,6 +1,7 @@
 /**
  * Tells the leader of one shard about durable chunks, in order of chunkSeq, one request in flight: what becomes durable
- * meanwhile goes with the next. Whatever is not an answer means: the same chunk again, before any later one.
+ * meanwhile goes with the next. Whatever is not an answer means: the same chunk again, before any later one; only a
+ * shard that is quarantined is given up, with all that waits for it: nothing of it is decided before a human has acted.
  */
 import type { Membership } from '#shared/cluster/membership.ts'
 import { leaderOf } from '#shared/cluster/placement.ts'
@@ -37,6 +38,7 @@ export type CommitSenderParts = {
 
 const RETRY_FIRST_MS = 5
 const RETRY_MAX_MS = 250
+const QUARANTINE_MS = 1_000 // nothing is taken for a quarantined shard for so long: each try would leave a chunk behind
 
 export class CommitSender {
   readonly #parts: CommitSenderParts
@@ -44,6 +46,7 @@ export class CommitSender {
   #queue: CommitUnit[] = []
   #sending = false
   #stopped = false
+  #refusesUntilMs = -Infinity
 
   constructor(parts: CommitSenderParts) {
     this.#parts = parts
@@ -54,6 +57,11 @@ export class CommitSender {
   push(unit: CommitUnit): void {
     this.#queue.push(unit)
     if (!this.#sending) void this.#sendAll()
+  }
+
+  /** The leader said that the shard is quarantined: nothing should be taken for it now. */
+  get refuses(): boolean {
+    return this.#parts.runtime.clock.monotonicMs() < this.#refusesUntilMs
   }
 
   /** Asks no more: as a crash would. */
@@ -102,6 +110,7 @@ export class CommitSender {
     } catch (error) {
       if (!(error instanceof ZonewiseError)) throw error
       this.#metrics.commitFailures.add(1)
+      if (error.code === 'SHARD_QUARANTINED') this.#giveUp()
       log.debug('commit not answered', { shard, leader, reason: explain(error) })
       return null
     }
@@ -123,6 +132,15 @@ export class CommitSender {
       const cancel = timer.after(longestMs / 2 + chance.below(longestMs), finish)
       const stopWatching = membership.watch(finish)
     })
+  }
+
+  /** Fails all that waits: clients come again, and find the shard as it is then. */
+  #giveUp(): void {
+    this.#refusesUntilMs = this.#parts.runtime.clock.monotonicMs() + QUARANTINE_MS
+    for (const unit of this.#queue.splice(0)) {
+      for (const { batch } of unit.batches) batch.answer(KAFKA_ERROR.KAFKA_STORAGE_ERROR, -1, -1, -1)
+      unit.decided()
+    }
   }
 
   /**

@@ -77,6 +77,7 @@ export class Ingest {
   #puts = 0
   #nextSeq = 1
   #bytes = 0
+  readonly #shardBytes = new Map<number, number>() // of #bytes, by shard
   #stopping = false // takes nothing more
   #killed = false // does nothing more
   #lost = false // another writer holds a key of the source: nothing of it may be committed any more
@@ -105,16 +106,25 @@ export class Ingest {
     const length = batch.bytes.byteLength
     const { ingestBytesMax, chunkBytesMax } = this.#parts.settings
     if (this.#stopping || this.#lost) return KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
-    if (this.#bytes > 0 && this.#bytes + length > ingestBytesMax) {
+    if (this.#senders.get(batch.shard)?.refuses === true) return KAFKA_ERROR.KAFKA_STORAGE_ERROR
+    // No shard may hold more than what is left for the others: one that does not decide leaves room for those that do.
+    const heldBytes = this.#shardBytes.get(batch.shard) ?? 0
+    const isOverShare = heldBytes > 0 && heldBytes + length > ingestBytesMax - this.#bytes
+    if (isOverShare || (this.#bytes > 0 && this.#bytes + length > ingestBytesMax)) {
       this.#metrics.refusals.add(1)
       return KAFKA_ERROR.REQUEST_TIMED_OUT
     }
-    this.#bytes += length
+    this.#count(batch.shard, length)
     retain(batch.bytes) // until the log cache lets go of it, or it fails and no PUT reads it
     const open = (this.#open ??= this.#openChunk())
     open.add(batch)
     if (open.bytes >= chunkBytesMax) this.#sealIfDue()
     return 0
+  }
+
+  #count(shard: number, bytes: number): void {
+    this.#bytes += bytes
+    this.#shardBytes.set(shard, (this.#shardBytes.get(shard) ?? 0) + bytes)
   }
 
   /** Takes nothing more and resolves when all that was taken is decided, or `timeoutMs` have passed. */
@@ -237,7 +247,7 @@ export class Ingest {
     const batches = kept.flatMap(({ placed }) => placed)
     const bytes = batches.reduce((sum, { batch }) => sum + batch.bytes.byteLength, 0)
     const rows = writeRows(kept.map(({ topicId, partition, placed }) => ({ topicId, partition, batches: placed.map(toRow) })))
-    this.#sender(shard).push({ chunkSeq, checksum, rows, batches, decided: () => { this.#bytes -= bytes } })
+    this.#sender(shard).push({ chunkSeq, checksum, rows, batches, decided: () => { this.#count(shard, -bytes) } })
   }
 
   #sender(shard: number): CommitSender {
@@ -294,7 +304,7 @@ export class Ingest {
 
   #fail(entry: PlacedBatch): void {
     entry.leftOut = true
-    this.#bytes -= entry.batch.bytes.byteLength
+    this.#count(entry.batch.shard, -entry.batch.bytes.byteLength)
     entry.batch.answer(KAFKA_ERROR.KAFKA_STORAGE_ERROR, -1, -1, -1)
   }
 }

@@ -8,7 +8,7 @@ import type { ListenerMetrics } from '../metrics.ts'
 import { Client } from './client.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import type { FrameArena } from './frame-arena.ts'
-import { LimitedLog } from './limited-log.ts'
+import { LimitedLog } from '#shared/log/limited-log.ts'
 import { NodeBytes } from './node-bytes.ts'
 
 const SWEEPS_A_SPAN = 4 // an idle connection lives at most a quarter longer than its time

@@ -5,6 +5,7 @@
 import { ZonewiseError } from '../errors/zonewise-error.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 
+export const NODES_PREFIX = 'meta/nodes/'
 const DIGITS = 12
 const KEPT = 2 // newest ones; older ones say nothing more
 
@@ -13,7 +14,7 @@ const KEPT = 2 // newest ones; older ones say nothing more
  * @throws ZonewiseError STORE_*
  */
 export async function nextNodeEpoch(store: ObjectStore, nodeId: number): Promise<number> {
-  const prefix = `meta/nodes/${nodeId}/`
+  const prefix = `${NODES_PREFIX}${nodeId}/`
   for (;;) {
     const epochs = await listEpochs(store, prefix)
     const epoch = (epochs.at(-1) ?? 0) + 1

@@ -16,7 +16,7 @@ import { GroupReader } from './group-reader.ts'
 import { JournalMeta } from './journal-meta.ts'
 import { LogWriter } from './log-writer.ts'
 import { FrameMetrics } from './metrics.ts'
-import { recover, type Recovered } from './recovery.ts'
+import { newestInDoubt, recover, type Recovered } from './recovery.ts'
 import { aligned, SEGMENT } from './segment-format.ts'
 import { type Segment, SegmentFiles } from './segment-files.ts'
 
@@ -48,7 +48,11 @@ export async function openFileJournal(options: FileJournalOptions): Promise<Jour
     throw new ZonewiseError('JOURNAL_MISSING', 'the segments of the journal are gone', { folder })
   if (recovered !== null && meta.shards.size === 0 && recovered.shards.size > 0)
     throw new ZonewiseError('JOURNAL_MISSING', 'the description of the journal is gone', { folder })
-  recovered ??= { segments: [await segmentFiles.make(1, 1, aligned(segmentBytes))], shards: new Map(), nextFrameSeq: 1 }
+  for (const shard of recovered?.shards.keys() ?? [])
+    if (!meta.shards.has(shard)) throw new ZonewiseError('JOURNAL_CORRUPT', 'the journal holds a shard that its description does not name', { folder, shard })
+  recovered ??= {
+    segments: [await segmentFiles.make(1, 1, aligned(segmentBytes))], shards: new Map(), nextFrameSeq: 1, damages: [], damagedHeaders: [], torn: null
+  }
   segmentFiles.prepare()
   return new FileJournal(options, meta, segmentFiles, recovered)
 }
@@ -85,7 +89,28 @@ class FileJournal implements Journal {
     metrics.watch(() => this.#segments.length)
     const writerOptions = { segmentFiles, timer, clock, metrics, frameBytesMax, onFailure, onRoll }
     this.#writer = new LogWriter(writerOptions, recovered.segments.at(-1)!, recovered.nextFrameSeq)
-    for (const shard of meta.shards) this.#open(shard).load(recovered.shards.get(shard))
+    this.#load(recovered)
+  }
+
+  /** Opens the shards as they were found; damage is told, and costs only those that it hit or may have hit. */
+  #load({ segments, shards, damages, damagedHeaders, torn }: Recovered): void {
+    const log = this.#log
+    const missing: number[] = []
+    for (const number of this.#meta.shards) {
+      const shard = this.#open(number)
+      const found = shards.get(number)
+      if (shard.load(found, damages.at(-1) ?? null)) missing.push(number)
+      const doubt = newestInDoubt(damages, found)
+      if (doubt === null) continue
+      const { file, position } = doubt
+      shard.quarantine(new ZonewiseError('JOURNAL_CORRUPT', 'the newest groups of the shard may be lost', { file, position, shard: number }))
+      missing.push(number)
+    }
+    if (torn !== null) log.warn('the last frame of the journal is not whole and was cut: a kill or a power cut tears what it was writing', torn)
+    for (const file of damagedHeaders) log.error('the header of a journal file is damaged: its frames are read all the same', { file, position: 0 })
+    for (const { file, position } of damages) log.error('the journal is damaged', { file, position, shards: [...new Set(missing)] })
+    // What nobody misses may go as always.
+    if (missing.length === 0) for (const segment of segments) segment.damaged = false
   }
 
   async shard(shard: number): Promise<ShardJournal> {
@@ -143,7 +168,7 @@ class FileJournal implements Journal {
   async #cleanAll(): Promise<void> {
     for (;;) {
       const oldest = this.#segments[0]!
-      if (this.#closed || oldest === this.#writer.segment || oldest.readers > 0) return
+      if (this.#closed || oldest === this.#writer.segment || oldest.readers > 0 || oldest.damaged) return
       if (oldest.liveBytes > 0) {
         if (!this.#isWorthCopying()) return
         for (const shard of this.#shards.values()) await shard.copyForward(oldest)

@@ -9,7 +9,7 @@ import {
 } from './journal.ts'
 import type { LogWriter } from './log-writer.ts'
 import { oneAppend } from './one-append.ts'
-import type { FoundGroup, FoundShard } from './recovery.ts'
+import type { Damage, FoundGroup, FoundShard } from './recovery.ts'
 import { NONCE_BYTES, runningCrc } from './running-crc.ts'
 import { RECORD, type RecordHeader, SEGMENT } from './segment-format.ts'
 import type { Segment } from './segment-files.ts'
@@ -30,23 +30,37 @@ export class FileShard {
   readonly #index = new GroupIndex()
   readonly #listeners = new Set<(group: JournalGroup) => void>()
   #writing: Promise<unknown> | null = null // the one record of this shard that waits for its frame
+  #damage: ZonewiseError | null = null
+  #hole: { readonly below: Position; readonly damage: Damage } | null = null // groups up to `below` may be missing for damage
 
   constructor(shard: number, parts: FileShardParts) {
     this.#shard = shard
     this.#parts = parts
   }
 
-  /** Takes over what recovery found. */
-  load(found: FoundShard | undefined): void {
-    if (found === undefined) return
+  /**
+   * Takes over what recovery found beside `damage` (null: there is none).
+   * @returns whether something that may still be needed is missing or bad.
+   */
+  load(found: FoundShard | undefined, damage: Damage | null): boolean {
+    if (found === undefined) return false
     const groups = stillNeeded(found)
     const first = groups[0]
-    if (first === undefined) return
+    if (first === undefined) return false
     this.#index.startAfter({ position: first.after, crc: first.afterCrc })
     for (const { position, crc, segment, filePosition, bodyBytes } of groups) {
       this.#index.push(position, crc, { segment, filePosition, bodyBytes })
       this.#parts.segments.get(segment)!.liveBytes += SEGMENT.recordHeaderBytes + bodyBytes
     }
+    if (damage === null) return false
+    const isWhole = comparePositions(first.after, found.trimmedTo ?? POSITION_NONE) <= 0
+    if (!isWhole) this.#hole = { below: first.after, damage }
+    return !isWhole || groups.some(({ bad }) => bad)
+  }
+
+  /** Its newest groups may be lost: from here on it says so, and nothing else. */
+  quarantine(damage: ZonewiseError): void {
+    this.#damage = damage
   }
 
   handle(): ShardJournal {
@@ -85,10 +99,12 @@ export class FileShard {
   }
 
   #assertWorking(): void {
+    if (this.#damage !== null) throw this.#damage
     if (this.#parts.writer.failure !== null) throw this.#parts.writer.failure
   }
 
   async #lead(above: number, known: Position): Promise<JournalEnd> {
+    if (this.#damage !== null) throw this.#damage
     while (this.#writing !== null) await this.#writing
     const { position: end } = this.#index.end
     if (comparePositions(end, known) < 0) throw tailLost(this.#shard, end, known)
@@ -97,6 +113,7 @@ export class FileShard {
   }
 
   async #append(after: Position, body: readonly Uint8Array[]): Promise<AppendOutcome> {
+    if (this.#damage !== null) throw this.#damage
     while (this.#writing !== null) await this.#writing
     const position = { epoch: after.epoch, seq: after.seq + 1 }
     if (comparePositions(this.#index.end.position, after) === 0) {
@@ -142,6 +159,10 @@ export class FileShard {
 
   async #read(after: Position, { groupsMax, bytesMax }: { groupsMax: number; bytesMax: number }): Promise<JournalGroup[]> {
     this.#assertWorking()
+    if (this.#hole !== null && comparePositions(after, this.#hole.below) < 0) {
+      const { file, position } = this.#hole.damage
+      throw new ZonewiseError('JOURNAL_CORRUPT', 'groups of the shard are lost', { file, position, shard: this.#shard })
+    }
     const index = this.#index
     const pending: Promise<JournalGroup>[] = []
     let bytes = 0
@@ -177,13 +198,13 @@ export class FileShard {
     } finally {
       segment.readers -= 1
     }
-    const facts = { file: segment.file.path, position: filePosition, shard: this.#shard }
+    const facts = { file: segment.path, position: filePosition, shard: this.#shard }
     throw new ZonewiseError('JOURNAL_CORRUPT', 'a journal group is damaged', facts)
   }
 
   #trim(epoch: number, to: Position): void {
     const index = this.#index
-    if (epoch < index.end.position.epoch) return
+    if (this.#damage !== null || epoch < index.end.position.epoch) return
     const below = Math.min(index.above(to), index.endOrdinal - 1) // the newest stays
     if (below <= index.firstOrdinal) return
     const trimmedTo = index.positionOf(below - 1)

@@ -1,4 +1,5 @@
 /** The small file beside the segments: which cluster owns the journal and which shards it holds. */
+import { sealJson, unsealJson } from '../binary/sealed-json.ts'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
 import { Coalesced } from '../runtime/coalesced.ts'
 import { type Files, readWholeFile, replaceFile } from '../runtime/files.ts'
@@ -27,10 +28,12 @@ export class JournalMeta {
     const path = `${folder}/${NAME}`
     const bytes = await readWholeFile(files, path)
     if (bytes === null) return new JournalMeta(files, folder, { format: FORMAT, clusterId: null, shards: [] })
-    const content = parse(bytes, path)
-    if (content.format > FORMAT)
-      throw new ZonewiseError('FORMAT_TOO_NEW', 'a journal of a newer format', { file: path, format: content.format })
-    return new JournalMeta(files, folder, content)
+    const unsealed = unsealJson(bytes, FORMAT)
+    if (unsealed.kind === 'newer')
+      throw new ZonewiseError('FORMAT_TOO_NEW', 'a journal of a newer format', { file: path, format: unsealed.format })
+    if (unsealed.kind === 'damaged')
+      throw new ZonewiseError('JOURNAL_CORRUPT', 'the description of the journal is damaged', { file: path, position: 0 })
+    return new JournalMeta(files, folder, unsealed.value as Content)
   }
 
   /** Makes what is set now durable; calls that come together share one write. */
@@ -40,17 +43,6 @@ export class JournalMeta {
 
   #write(): Promise<void> {
     const content: Content = { format: FORMAT, clusterId: this.clusterId, shards: [...this.shards].sort((a, b) => a - b) }
-    return replaceFile(this.#files, this.#folder, NAME, new TextEncoder().encode(`${JSON.stringify(content)}\n`))
-  }
-}
-
-function parse(bytes: Uint8Array, file: string): Content {
-  try {
-    const content = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Content>
-    const { format, clusterId, shards } = content
-    if (typeof format !== 'number' || clusterId === undefined || !Array.isArray(shards)) throw new TypeError('fields are missing')
-    return { format, clusterId, shards }
-  } catch (cause) {
-    throw new ZonewiseError('JOURNAL_CORRUPT', 'the description of the journal is damaged', { file, position: 0 }, cause)
+    return replaceFile(this.#files, this.#folder, NAME, sealJson(content))
   }
 }

@@ -5,12 +5,14 @@
  */
 import assert from 'node:assert/strict'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
-import type { Clock, Timer } from '../runtime/runtime.ts'
+import type { Cancel, Clock, Timer } from '../runtime/runtime.ts'
 import type { FrameMetrics } from './metrics.ts'
 import { aligned, encodeRecordHeader, type RecordHeader, sealFrame, SEGMENT, viewOf } from './segment-format.ts'
 import type { Segment, SegmentFiles } from './segment-files.ts'
 
 const COPY_BYTES_MAX = 64 * 1024 // a bigger body is written by reference
+const IDLE_MS = 500
+const END_BYTES = SEGMENT.alignBytes // always left for the empty frame that marks the end
 
 export type LogRecord = {
   readonly header: RecordHeader
@@ -38,6 +40,8 @@ export class LogWriter {
   #pending: LogRecord[] = []
   #running: Promise<void> | null = null
   #failure: ZonewiseError | null = null
+  #cancelMark: Cancel = () => {}
+  #isEndUnmarked = false // groups were written, and no empty frame behind them
 
   constructor(options: LogWriterOptions, segment: Segment, nextFrameSeq: number) {
     this.#options = options
@@ -65,9 +69,11 @@ export class LogWriter {
     if (this.#failure === null) this.#pending.push(record)
   }
 
-  /** Takes nothing new; resolves when nothing is pending. */
+  /** Takes nothing new; resolves when nothing is pending and the end is marked: what is before it was no torn tail. */
   async close(): Promise<void> {
+    this.#cancelMark()
     while (this.#running !== null) await this.#running
+    if (this.#failure === null && this.#isEndUnmarked) await this.#writeFrame([])
     this.#failure ??= new ZonewiseError('STOPPING', 'the journal is closed')
   }
 
@@ -77,6 +83,15 @@ export class LogWriter {
       await this.#writeFrame(this.#take())
     } while (this.#pending.length > 0 && this.#failure === null)
     this.#running = null // in the same turn as the look at #pending: no record may fall between
+    if (this.#isEndUnmarked) this.#markWhenIdle()
+  }
+
+  /** Marks the end once nothing came for a while, as a stop does: a kill from then on leaves no doubt about what is before. */
+  #markWhenIdle(): void {
+    this.#cancelMark()
+    this.#cancelMark = this.#options.timer.after(IDLE_MS, () => {
+      if (this.#running === null && this.#isEndUnmarked && this.#failure === null) this.#running = this.#run()
+    })
   }
 
   /** Lets everybody who was just answered add what comes next: one turn of the event loop, no wait. */
@@ -101,12 +116,12 @@ export class LogWriter {
   async #writeFrame(records: readonly LogRecord[]): Promise<void> {
     const bodyBytes = records.reduce((sum, { header }) => sum + SEGMENT.recordHeaderBytes + header.bodyBytes, 0)
     const frameBytes = aligned(SEGMENT.frameHeaderBytes + bodyBytes)
-    if (this.#segment.endPosition + frameBytes > this.#segment.bytes) {
+    if (records.length > 0 && this.#segment.endPosition + frameBytes + END_BYTES > this.#segment.bytes) {
       try {
         await this.#roll(frameBytes)
       } catch (cause) {
         const isFull = cause instanceof ZonewiseError && cause.code === 'STORE_FULL'
-        if (!isFull) return this.#fail(records, cause, this.#segment.file.path)
+        if (!isFull) return this.#fail(records, cause, this.#segment.path)
         // Nothing was written and no name given: the same append may succeed when there is space.
         const error = new ZonewiseError('JOURNAL_UNSETTLED', 'no room for a new journal segment', {}, cause)
         for (const record of records) record.failed(error)
@@ -125,18 +140,19 @@ export class LogWriter {
       metrics.writeSeconds.observe((writtenMs - begunMs) / 1_000)
       metrics.syncSeconds.observe((clock.monotonicMs() - writtenMs) / 1_000)
     } catch (cause) {
-      return this.#fail(records, cause, segment.file.path)
+      return this.#fail(records, cause, segment.path)
     }
     metrics.bytes.observe(frameBytes)
     metrics.records.observe(records.length)
     segment.endPosition += frameBytes
     this.#frameSeq += 1
+    this.#isEndUnmarked = records.length > 0
     for (let n = 0; n < records.length; n++) records[n]!.durable(segment, start + frame.bodyOffsets[n]!, frame.bodies[n]!)
   }
 
   async #roll(frameBytes: number): Promise<void> {
     const { segmentFiles, onRoll } = this.#options
-    const bytesMin = SEGMENT.alignBytes + frameBytes
+    const bytesMin = SEGMENT.alignBytes + frameBytes + END_BYTES
     this.#segment = await segmentFiles.make(this.#segment.number + 1, this.#frameSeq, bytesMin)
     onRoll(this.#segment)
     segmentFiles.prepare()
@@ -168,7 +184,7 @@ function layOut(records: readonly LogRecord[], bodyBytes: number, frameBytes: nu
   let flushed = 0
   let big = 0 // bytes by reference so far
   for (const { header, body } of records) {
-    encodeRecordHeader(view, at, header)
+    encodeRecordHeader(view, at, header, frameSeq)
     at += SEGMENT.recordHeaderBytes
     frame.bodyOffsets.push(at + big)
     if (header.bodyBytes > COPY_BYTES_MAX) {

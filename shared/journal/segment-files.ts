@@ -14,12 +14,14 @@ const FREE_MAX = 2 // files kept for reuse; more are removed
 
 export type Segment = {
   readonly number: number
+  readonly path: string // the file was opened under another name, if it was a spare
   readonly file: OpenFile
   readonly life: Uint8Array
   readonly bytes: number // of the file
   endPosition: number // where the next frame goes
   liveBytes: number // of groups that are still needed, with their headers
   readers: number // reads in flight: the file is not used again before they end
+  damaged: boolean // somebody may miss what it held: it is kept, and so is all behind it
 }
 
 export class SegmentFiles {
@@ -75,12 +77,14 @@ export class SegmentFiles {
     if (file === null) throw new ZonewiseError('STORE_UNAVAILABLE', 'a journal file is gone', { path })
     try {
       const life = new Uint8Array(this.#chance.bytes(SEGMENT.lifeBytes))
-      const content = [encodeSegmentHeader(life, number, firstFrameSeq), ...frames(life)]
+      const header = { version: SEGMENT.version, life, number, firstFrameSeq, fileBytes: bytes }
+      const content = [encodeSegmentHeader(header), ...frames(life)]
       await file.write(0, content)
       await file.sync()
       await this.#name(path, number)
       const endPosition = content.reduce((sum, chunk) => sum + chunk.byteLength, 0)
-      return { number, file, life, bytes, endPosition, liveBytes: 0, readers: 0 }
+      const counts = { liveBytes: 0, readers: 0, damaged: false }
+      return { number, path: this.pathOf(number), file, life, bytes, endPosition, ...counts }
     } catch (cause) {
       await file.close()
       throw cause

@@ -1,7 +1,8 @@
 /**
  * Bytes of the file journal, all integers big-endian (docs/object-format.md). A segment file:
  *
- *   header   magic u32 'ZWJS' | version u32 | life 8 bytes | number u64 | firstFrameSeq u64 | crc u32   36 bytes
+ *   header   magic u32 'ZWJS' | version u32 | life 8 bytes | number u64 | firstFrameSeq u64 | fileBytes u64 | crc u32
+ *                                                                                                     44 bytes
  *   frames   each from a multiple of 512 bytes on, so that no write touches a sector of a frame before it
  *
  * A frame is one write and one sync, whatever it holds of however many shards:
@@ -9,25 +10,29 @@
  *   header   magic u32 'ZWJF' | bodyBytes u32 | life 8 bytes | frameSeq u64 | recordCount u32 | crc u32   32 bytes
  *   records  back to back:
  *            kind u32 | shard u32 | epoch u64 | seq u64 | afterEpoch u64 | afterSeq u64 | afterCrc u32 | crc u32 |
- *            bodyBytes u32 | body                                                                  52 bytes + body
+ *            bodyBytes u32 | headCrc u32 | body                                                    56 bytes + body
  *
+ * A file has its full length before it gets its name: a shorter one was cut.
  * The crc of a header is over the bytes before it; that of a frame goes on over its body. `life` is random and new
  * each time a file is used, so that frames of an earlier use are never taken for new ones; `frameSeq` is dense over
- * all segments. Record kinds: 1 a group as appended; 2 the same, copied forward so that an old segment can go;
+ * all segments. `crc` of a record is the group's running CRC, `headCrc` is over the record's header, begun with the low
+ * half of the frame's frameSeq: where a frame is damaged they tell which of its groups are. A frame without records is written when the log is idle or closed: what is before
+ * it is no torn tail. Record kinds: 1 a group as appended; 2 the same, copied forward so that an old segment can go;
  * 3 trim: groups of the shard up to (epoch, seq) are not needed any more (all else is zero).
  */
 import { crc32c } from '../binary/crc32c.ts'
 import type { Position } from './journal.ts'
 
 export const SEGMENT = {
-  magic: 0x5a574a53, version: 1, lifeBytes: 8, headerBytes: 36, frameMagic: 0x5a574a46, frameHeaderBytes: 32,
-  recordHeaderBytes: 52, alignBytes: 512
+  magic: 0x5a574a53, version: 2, lifeBytes: 8, headerBytes: 44, frameMagic: 0x5a574a46, frameHeaderBytes: 32,
+  recordHeaderBytes: 56, alignBytes: 512
 } as const
 export const RECORD = { group: 1, copiedGroup: 2, trim: 3 } as const
 
 const HIGH_WORD = 2 ** 32
 
-export type SegmentHeader = { readonly life: Uint8Array; readonly number: number; readonly firstFrameSeq: number; readonly version: number }
+export type SegmentHeader = { readonly version: number; readonly life: Uint8Array; readonly number: number; readonly firstFrameSeq: number
+  readonly fileBytes: number }
 export type FrameHeader = { readonly bodyBytes: number; readonly frameSeq: number; readonly recordCount: number }
 export type RecordHeader = {
   readonly kind: number
@@ -58,24 +63,38 @@ function getU64(view: DataView, at: number): number {
 }
 
 /** One whole block of 512 bytes. */
-export function encodeSegmentHeader(life: Uint8Array, number: number, firstFrameSeq: number): Uint8Array {
+export function encodeSegmentHeader({ version, life, number, firstFrameSeq, fileBytes }: SegmentHeader): Uint8Array {
   const bytes = new Uint8Array(SEGMENT.alignBytes)
   const view = viewOf(bytes)
   view.setUint32(0, SEGMENT.magic)
-  view.setUint32(4, SEGMENT.version)
+  view.setUint32(4, version)
   bytes.set(life, 8)
   setU64(view, 16, number)
   setU64(view, 24, firstFrameSeq)
-  view.setUint32(32, crc32c(bytes.subarray(0, 32)))
+  setU64(view, 32, fileBytes)
+  view.setUint32(40, crc32c(bytes.subarray(0, 40)))
   return bytes
+}
+
+/** The life that a frame at `at` claims to be of. */
+export function lifeAt(bytes: Uint8Array, at: number): Uint8Array {
+  return bytes.slice(at + 8, at + 8 + SEGMENT.lifeBytes)
+}
+
+/** Whether a frame of `life` began to be written at `at`, whole or not. */
+export function frameBeginsAt(bytes: Uint8Array, at: number, life: Uint8Array): boolean {
+  if (at + SEGMENT.frameHeaderBytes > bytes.byteLength || viewOf(bytes).getUint32(at) !== SEGMENT.frameMagic) return false
+  return Buffer.compare(lifeAt(bytes, at), life) === 0
 }
 
 /** null: these bytes are no header. */
 export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | null {
   if (bytes.byteLength < SEGMENT.headerBytes) return null
   const view = viewOf(bytes)
-  if (view.getUint32(0) !== SEGMENT.magic || view.getUint32(32) !== crc32c(bytes.subarray(0, 32))) return null
-  return { version: view.getUint32(4), life: bytes.slice(8, 16), number: getU64(view, 16), firstFrameSeq: getU64(view, 24) }
+  if (view.getUint32(0) !== SEGMENT.magic || view.getUint32(40) !== crc32c(bytes.subarray(0, 40))) return null
+  return {
+    version: view.getUint32(4), life: bytes.slice(8, 16), number: getU64(view, 16), firstFrameSeq: getU64(view, 24), fileBytes: getU64(view, 32)
+  }
 }
 
 /** Fills in the header at the start of `first`; `first` and `more` together are the frame. */
@@ -107,7 +126,8 @@ export function decodeFrame(bytes: Uint8Array, at: number, life: Uint8Array): Fr
   return { bodyBytes, frameSeq: getU64(view, at + 16), recordCount: view.getUint32(at + 24) }
 }
 
-export function encodeRecordHeader(view: DataView, at: number, record: RecordHeader): void {
+/** Writes the header of a record that goes into frame `frameSeq`. */
+export function encodeRecordHeader(view: DataView, at: number, record: RecordHeader, frameSeq: number): void {
   view.setUint32(at, record.kind)
   view.setUint32(at + 4, record.shard)
   setU64(view, at + 8, record.position.epoch)
@@ -117,9 +137,16 @@ export function encodeRecordHeader(view: DataView, at: number, record: RecordHea
   view.setUint32(at + 40, record.afterCrc)
   view.setUint32(at + 44, record.crc)
   view.setUint32(at + 48, record.bodyBytes)
+  view.setUint32(at + 52, headCrc(view, at, frameSeq))
 }
 
-export function decodeRecordHeader(view: DataView, at: number): RecordHeader {
+function headCrc(view: DataView, at: number, frameSeq: number): number {
+  return crc32c(new Uint8Array(view.buffer, view.byteOffset + at, SEGMENT.recordHeaderBytes - 4), frameSeq >>> 0)
+}
+
+/** null: these bytes are no record header of frame `frameSeq`, or a damaged one. */
+export function decodeRecordHeader(view: DataView, at: number, frameSeq: number): RecordHeader | null {
+  if (at + SEGMENT.recordHeaderBytes > view.byteLength || view.getUint32(at + 52) !== headCrc(view, at, frameSeq)) return null
   return {
     kind: view.getUint32(at),
     shard: view.getUint32(at + 4),

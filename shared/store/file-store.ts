@@ -89,6 +89,11 @@ class FileStore implements ObjectStore {
 
   async head(key: string): Promise<ObjectInfo | null> {
     checkKey(key)
+    this.#handles.drop(this.#place(key).path) // another file may have the name by now
+    return this.#info(key)
+  }
+
+  async #info(key: string): Promise<ObjectInfo | null> {
     const info = await this.#files.info(this.#place(key).path)
     return info === null || info.folder ? null : { key, bytes: info.bytes, modifiedMs: info.modifiedMs }
   }
@@ -104,7 +109,7 @@ class FileStore implements ObjectStore {
       if (keys.length === 0) break
       last = keys.at(-1)!
       for (let at = 0; at < keys.length; at += STATS_IN_FLIGHT) {
-        const infos = await Promise.all(keys.slice(at, at + STATS_IN_FLIGHT).map((key) => this.head(key)))
+        const infos = await Promise.all(keys.slice(at, at + STATS_IN_FLIGHT).map((key) => this.#info(key)))
         for (const info of infos) if (info !== null) found.push(info)
       }
     }

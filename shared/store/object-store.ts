@@ -22,7 +22,10 @@ export type ObjectStore = {
    * The caller owns the result; with `memory` it lies in a block of it, held. @throws ZonewiseError OBJECT_MISSING
    */
   get(key: string, range?: ByteRange, memory?: MemoryPool): Promise<Uint8Array>
-  /** @returns null when there is none. */
+  /**
+   * Looks at the object itself, as do reads from then on, whatever the store keeps open.
+   * @returns null when there is none.
+   */
   head(key: string): Promise<ObjectInfo | null>
   /** Keys that start with `prefix`, above `after` (exclusive), in ascending byte order, at most `max`. */
   list(prefix: string, options?: { readonly after?: string; readonly max?: number }): Promise<ObjectInfo[]>

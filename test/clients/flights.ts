@@ -2,6 +2,7 @@
  * Goal: what real clients produce in one zone, every client reads in every zone, and no payload crosses.
  * Method: 200,000 rows of real flights, keyed by distance, by kcat and by kafkajs into zone 1; read back by kcat,
  * kafkajs, @platformatic/kafka and python3-kafka in all three zones; a digest over (partition, offset, key, value).
+ * Then what clients rely on besides (behaviours.ts).
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -9,11 +10,12 @@ import { mkdtempSync, readFileSync, rmSync, existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkBehaviours } from './behaviours.ts'
 import { consumeWith, produceWithKafkajs, READERS, run, type Row } from './clients.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const root = join(here, '..', '..')
-const TIMEOUT_MS = 480_000
+const TIMEOUT_MS = 900_000
 
 type Endpoints = { listeners: { zone: string; host: string; port: number }[]; http: { host: string; port: number } }
 let [passed, failed] = [0, 0]
@@ -111,6 +113,8 @@ async function main(): Promise<void> {
     const binary = [{ key: Buffer.from('image').toString('hex'), value: image.toString('hex') }]
     await produceWithKafkajs(first, 'bytes', binary)
     await readEverywhere('bytes', zones, binary)
+
+    await checkBehaviours(first, zones[1] ?? '', check)
 
     const ledger = await fetch(`http://${server.endpoints.http.host}:${server.endpoints.http.port}/api/ledger`)
     const { rows } = await ledger.json() as { rows: { payload: boolean; crosses: boolean; bytes: number }[] }

@@ -4,7 +4,7 @@ import { quietNegativeTimeouts } from '#cli/command/kafka-client.ts'
 import type { History } from '#test/simulation/check/history.ts'
 import { pause } from './kill-moments.ts'
 
-const RETRIES = 1_000_000
+const RETRIES = 5 // inside the library; then it is asked again from here
 const RETRY_MS_MAX = 500
 const PAUSE_MS = 20
 
@@ -18,6 +18,7 @@ export class KafkajsProducer {
   readonly #kafka: Kafka
   readonly #counters: number[]
   #stopping = false
+  #abandoned = false
   done = false
 
   constructor(parts: KafkajsParts) {
@@ -34,6 +35,11 @@ export class KafkajsProducer {
 
   stop(): void {
     this.#stopping = true
+  }
+
+  /** Sends nothing more, whatever was acknowledged: nothing of it keeps the process alive. */
+  abandon(): void {
+    this.#stopping = this.#abandoned = true
   }
 
   async run(): Promise<void> {
@@ -67,21 +73,23 @@ export class KafkajsProducer {
     }
   }
 
-  /** What kafkajs calls retriable is tried again; anything else ends this producer. */
+  /** Tries again whatever happens, but for an answer of the server that says that it is of no use. */
   async #again<T>(what: string, attempt: () => Promise<T>): Promise<T | undefined> {
-    for (;;) {
+    while (!this.#abandoned) {
       try {
         return await attempt()
       } catch (error) {
         if (!(error instanceof kafkajs.KafkaJSError)) throw error
-        if (!error.retriable) {
+        const cause = error.cause instanceof kafkajs.KafkaJSError ? error.cause : error
+        if (cause instanceof kafkajs.KafkaJSProtocolError && !cause.retriable) {
           const { name, history } = this.#parts
-          history.violation('clients get answers they can use', `${name} gave up ${what}: ${error.message}`)
+          history.violation('clients get answers they can use', `${name} gave up ${what}: ${cause.message}`)
           this.#stopping = true
           return undefined
         }
         await pause(RETRY_MS_MAX)
       }
     }
+    return undefined
   }
 }

@@ -38,13 +38,15 @@ async function bodies(journal: Journal, shard: number): Promise<string[]> {
   return groups.filter((group) => group.position.seq > 0).map((group) => Buffer.from(group.body).toString())
 }
 
-/** A journal with one shard and one frame per body, closed. */
+/** A journal with one shard and one frame per body, left as by a kill. */
 async function written(folder: string, ...contents: string[]): Promise<void> {
-  const journal = await open(folder)
+  const live = `${folder}-live`
+  const journal = await open(live)
   await journal.create(0)
   const shard = await journal.shard(0)
   let { position } = await shard.lead(0)
   for (const content of contents) position = await append(shard, position, text(content))
+  cpSync(live, folder, { recursive: true })
   await journal.close()
 }
 
@@ -88,62 +90,12 @@ test('file-journal: a tail torn at any byte is cut, and what was before is serve
   }
 })
 
-test('file-journal: a file cut short inside its last frame is a torn tail too', async () => {
+test('file-journal: a newest file that was cut short is no torn tail: files get their length before their name', async () => {
   const folder = `${temporaryFolder()}/journal`
   await written(folder, 'one', 'two')
-  truncateSync(newest(folder), frameStarts(newest(folder)).at(-1)! + 20)
-  const journal = await open(folder)
-  assert.deepEqual(await bodies(journal, 0), ['one'])
-  await journal.close()
-})
-
-test('file-journal: a flipped bit before the last frame is corruption that names file and position', async () => {
-  const folder = `${temporaryFolder()}/journal`
-  await written(folder, 'one', 'two', 'three')
-  const file = newest(folder)
-  const bytes = readFileSync(file)
-  const start = frameStarts(file)[1]!
-  const frameBytes = 32 + bytes.readUInt32BE(start + 4)
-  for (let bit = 0; bit < frameBytes * 8; bit += 7) {
-    const damaged = Buffer.from(bytes)
-    damaged[start + (bit >>> 3)]! ^= 1 << (bit & 7)
-    writeFileSync(file, damaged)
-    await assert.rejects(open(folder), (error: unknown) => {
-      assert.ok(error instanceof ZonewiseError)
-      assert.equal(error.code, 'JOURNAL_CORRUPT')
-      assert.deepEqual(error.context, { file, position: start })
-      return true
-    })
-  }
-  writeFileSync(file, bytes)
-  const journal = await open(folder)
-  assert.deepEqual(await bodies(journal, 0), ['one', 'two', 'three'])
-  await journal.close()
-})
-
-test('file-journal: damage of the last frame of an older segment is corruption, not a torn tail', async () => {
-  const folder = `${temporaryFolder()}/journal`
-  const journal = await open(folder, { segmentBytes: 2 * KIB })
-  await journal.create(0)
-  const shard = await journal.shard(0)
-  let { position } = await shard.lead(0)
-  for (let n = 0; n < 10; n++) position = await append(shard, position, text(`g${n}`))
-  await journal.close()
-  const segments = readdirSync(folder).filter((name) => name.startsWith('segment-')).sort()
-  const file = `${folder}/${segments[1]!}`
-  const bytes = readFileSync(file)
-  const last = frameStarts(file).at(-1)!
-  bytes[last + 40]! ^= 1
-  writeFileSync(file, bytes)
-  await assert.rejects(open(folder), (error: unknown) => {
-    assert.ok(error instanceof ZonewiseError)
-    assert.deepEqual([error.code, error.context['file'], error.context['position']], ['JOURNAL_CORRUPT', file, last])
-    return true
-  })
-  rmSync(file)
-  await assert.rejects(open(folder), fails('JOURNAL_CORRUPT'))
-  for (const name of segments) rmSync(`${folder}/${name}`, { force: true })
-  await assert.rejects(open(folder), fails('JOURNAL_MISSING'))
+  const position = frameStarts(newest(folder)).at(-1)! + 20
+  truncateSync(newest(folder), position)
+  await assert.rejects(open(folder), { code: 'JOURNAL_CORRUPT', context: { file: newest(folder), position } })
 })
 
 test('file-journal: a damaged body in an open segment is not served', async () => {

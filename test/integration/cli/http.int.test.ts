@@ -19,7 +19,7 @@ const running: Running = {
   ready: async () => {
     looks += 1
     await new Promise((resolve) => { setTimeout(resolve, 20) })
-    return { ready: missing.length === 0, missing }
+    return { ready: missing.length === 0, missing, settled: true }
   },
   ledger: () => [{ from: 'a', to: 'b', cause: 'commit', payload: false, crosses: true, bytes: 7, requests: 1 }],
   metricsText: () => 'zonewise_up 1\n',

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { openDataFolder } from '#cli/platform/data-folder.ts'
 import { nodeFiles } from '#cli/platform/node-files.ts'
+import { sealJson, unsealJson } from '#shared/binary/sealed-json.ts'
 import type { ErrorCode } from '#shared/errors/error-codes.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { temporaryFolder } from '#test/support/temporary-folder.ts'
@@ -50,7 +51,8 @@ test('data-folder: belongs to one cluster from the first claim on', async () => 
   await folder.claim('one')
   await assert.rejects(folder.claim('two'), fails('CLUSTER_MISMATCH'))
   folder.close()
-  assert.deepEqual(JSON.parse(readFileSync(`${path}/format.json`, 'utf8')), { format: 1, clusterId: 'one' })
+  const unsealed = unsealJson(readFileSync(`${path}/format.json`), 1)
+  assert.deepEqual(unsealed, { kind: 'good', value: { format: 1, clusterId: 'one' } })
   folder = await openDataFolder(nodeFiles, path)
   assert.equal(folder.clusterId, 'one')
   folder.close()
@@ -60,7 +62,20 @@ test('data-folder: a newer format is refused and leaves no lock', async () => {
   const path = temporaryFolder()
   writeFileSync(`${path}/format.json`, '{"format":2,"clusterId":"x"}')
   await assert.rejects(openDataFolder(nodeFiles, path), fails('FORMAT_TOO_NEW'))
-  writeFileSync(`${path}/format.json`, '{"format":1,"clusterId":"x"}')
+  writeFileSync(`${path}/format.json`, sealJson({ format: 1, clusterId: 'x' }))
+  ;(await openDataFolder(nodeFiles, path)).close()
+})
+
+test('data-folder: a damaged description names its file, and leaves no lock', async () => {
+  const path = temporaryFolder()
+  const folder = await openDataFolder(nodeFiles, path)
+  await folder.claim('one')
+  folder.close()
+  const file = `${path}/format.json`
+  const intact = readFileSync(file)
+  writeFileSync(file, intact.toString().replace('one', 'two'))
+  await assert.rejects(openDataFolder(nodeFiles, path), { code: 'FILE_CORRUPT', context: { file, position: 0 } })
+  writeFileSync(file, intact)
   ;(await openDataFolder(nodeFiles, path)).close()
 })
 

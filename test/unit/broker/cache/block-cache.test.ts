@@ -32,7 +32,7 @@ async function setUp(given: Partial<BlockCacheSettings> = {}, chunks = 3): Promi
   const gets: Get[] = []
   const gate: { open: Promise<void> | null } = { open: null }
   const counted = new Proxy(store as ObjectStore, {
-    get: (target, name) => name !== 'get' ? Reflect.get(target, name) as unknown
+    get: (target, name) => name !== 'get' ? (Reflect.get(target, name) as (...args: unknown[]) => unknown).bind(target)
       : async (key: string, range: ByteRange, memory?: MemoryPool) => {
         gets.push({ key, range })
         if (gate.open !== null) await gate.open

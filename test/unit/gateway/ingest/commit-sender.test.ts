@@ -126,3 +126,23 @@ test('commit-sender: stopped it asks no more', async () => {
   assert.equal(t.asked.length, before)
   assert.equal(t.runtime.pendingCount, 0)
 })
+
+test('commit-sender: a quarantined shard is given up with all that waits, and nothing is taken for it for a while', async () => {
+  let quarantined = true
+  const t = setUp((request) => {
+    if (quarantined) throw new ZonewiseError('SHARD_QUARANTINED', 'shard is quarantined')
+    return answers(request)
+  })
+  for (const chunkSeq of [1, 2, 3, 4, 5]) t.push(chunkSeq)
+  assert.equal(t.sender.refuses, false)
+  await t.runtime.settle()
+  assert.deepEqual(t.answered, [1, 2, 3, 4, 5].map((chunkSeq) => [chunkSeq, KAFKA_ERROR.KAFKA_STORAGE_ERROR]))
+  assert.deepEqual(t.decided, [1, 2, 3, 4, 5]) // their room is free again
+  assert.equal(t.sender.refuses, true)
+  await t.runtime.advance(1_500)
+  assert.equal(t.sender.refuses, false)
+  quarantined = false
+  t.push(6)
+  await t.runtime.advance(1_000)
+  assert.deepEqual(t.answered.at(-1), [6, 0])
+})

@@ -91,13 +91,28 @@ test('ingest: above its bound nothing is taken, and the code is one that clients
   const t = setUp()
   const { promise, resolve } = Promise.withResolvers<void>()
   t.hold(promise)
-  for (let i = 0; i < 30; i++) assert.equal(t.append(), 0)
+  for (let i = 0; i < 24; i++) assert.equal(t.append({ shard: i % 4, partition: i % 4 }), 0)
   assert.equal(t.append(), 7)
   resolve()
   t.hold(null)
   await t.settle()
-  assert.equal(t.answers.filter((answer) => answer?.errorCode === 0).length, 30)
+  assert.equal(t.answers.filter((answer) => answer?.errorCode === 0).length, 24)
   assert.equal(t.append(), 0)
+})
+
+test('ingest: shards whose leaders do not decide leave room for those whose do', async () => {
+  const leader = decideAll()
+  const t = setUp((request) => request.shard < 2 ? { leader: 0, membershipVersion: 1, chunks: [] } : leader(request))
+  for (let i = 0; i < 200; i++) {
+    t.append({ shard: i % 2, partition: i % 2 })
+    await t.settle(1)
+  }
+  assert(t.ingest.bytes <= settings.ingestBytesMax * 2 / 3, `${t.ingest.bytes} bytes held`)
+  for (let i = 0; i < 20; i++) {
+    assert.equal(t.append({ shard: 2, partition: 2 }), 0)
+    await t.settle(20)
+    assert.equal(t.answers.at(-1)?.errorCode, 0)
+  }
 })
 
 test('ingest: a chunk that was not answered is sent again before any later one, with the same bytes', async () => {

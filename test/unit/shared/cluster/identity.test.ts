@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { agreeOnClusterId } from '#shared/cluster/cluster-id.ts'
 import { nextNodeEpoch } from '#shared/cluster/node-epoch.ts'
+import { agreeOnShardCount } from '#shared/cluster/shard-count.ts'
 import type { ErrorCode } from '#shared/errors/error-codes.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { MemoryJournal, MemoryJournalMedium } from '#shared/journal/memory-journal.ts'
@@ -51,6 +52,29 @@ test('cluster-id: store and journal of different clusters are refused', async ()
   await agreeOnClusterId(newStore(), journal, 'two')
   await assert.rejects(agreeOnClusterId(store, journal, 'three'), fails('CLUSTER_MISMATCH'))
   await assert.rejects(agreeOnClusterId(newStore(), journal, 'three'), fails('CLUSTER_MISMATCH'))
+})
+
+test('cluster-id: a store whose nodes have lived is not taken for a new cluster, if without data', async () => {
+  const store = newStore()
+  await agreeOnClusterId(store, newJournal(), 'one')
+  await nextNodeEpoch(store, 1)
+  await assert.rejects(agreeOnClusterId(store, newJournal(), 'two'), fails('JOURNAL_MISSING'))
+})
+
+test('cluster-id, shard-count: a flipped bit is damage, never another cluster or another number', async () => {
+  const [store, journal] = [newStore(), newJournal()]
+  await agreeOnClusterId(store, journal, 'one')
+  assert.deepEqual([await agreeOnShardCount(store, 16), await agreeOnShardCount(store, 4)], [16, 16])
+  for (const key of ['meta/cluster', 'meta/shards']) {
+    const bytes = await store.get(key)
+    for (let bit = 0; bit < (bytes.length - 1) * 8; bit += 5) {
+      const damaged = bytes.slice()
+      damaged[bit >>> 3]! ^= 1 << (bit & 7)
+      await store.put(key, [damaged])
+      const asked = key === 'meta/cluster' ? agreeOnClusterId(store, journal, 'two') : agreeOnShardCount(store, 4)
+      await assert.rejects(asked, { code: 'OBJECT_CORRUPT', context: { key, position: 0 } })
+    }
+  }
 })
 
 test('cluster-id: data without its journal is not taken for a new cluster', async () => {

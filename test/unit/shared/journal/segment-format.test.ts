@@ -8,9 +8,10 @@ import {
 const LIFE = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8])
 
 test('segment-format: a segment header reads back, a damaged one does not', () => {
-  const bytes = encodeSegmentHeader(LIFE, 2 ** 40 + 3, 2 ** 45 + 7)
+  const header = { version: 2, life: LIFE, number: 2 ** 40 + 3, firstFrameSeq: 2 ** 45 + 7, fileBytes: 2 ** 33 + 1 }
+  const bytes = encodeSegmentHeader(header)
   assert.equal(bytes.byteLength, SEGMENT.alignBytes)
-  assert.deepEqual(decodeSegmentHeader(bytes), { version: 1, life: LIFE, number: 2 ** 40 + 3, firstFrameSeq: 2 ** 45 + 7 })
+  assert.deepEqual(decodeSegmentHeader(bytes), header)
   for (let at = 0; at < SEGMENT.headerBytes; at++) {
     const damaged = bytes.slice()
     damaged[at]! ^= 0x10
@@ -20,8 +21,8 @@ test('segment-format: a segment header reads back, a damaged one does not', () =
 })
 
 test('segment-format: the bytes of a segment header are fixed', () => {
-  assert.equal(Buffer.from(encodeSegmentHeader(LIFE, 5, 6)).subarray(0, 32).toString('hex'),
-    '5a574a53' + '00000001' + '0102030405060708' + '0000000000000005' + '0000000000000006')
+  assert.equal(Buffer.from(encodeSegmentHeader({ version: 2, life: LIFE, number: 5, firstFrameSeq: 6, fileBytes: 7 })).subarray(0, 40).toString('hex'),
+    '5a574a53' + '00000002' + '0102030405060708' + '0000000000000005' + '0000000000000006' + '0000000000000007')
 })
 
 test('segment-format: a frame over several chunks reads back at its place and life only', () => {
@@ -37,14 +38,21 @@ test('segment-format: a frame over several chunks reads back at its place and li
   assert.equal(decodeFrame(file.subarray(0, SEGMENT.alignBytes + 40), SEGMENT.alignBytes, LIFE), null)
 })
 
-test('segment-format: a record header reads back', () => {
+test('segment-format: a record header reads back in its frame, a damaged one does not', () => {
   const record = {
     kind: RECORD.copiedGroup, shard: 0xffff, position: { epoch: 2 ** 52 + 1, seq: 2 ** 41 }, after: { epoch: 7, seq: 2 ** 32 },
     afterCrc: 0xffff_fffe, crc: 0x8000_0001, bodyBytes: 12_345
   }
   const bytes = new Uint8Array(SEGMENT.recordHeaderBytes + 4)
-  encodeRecordHeader(viewOf(bytes), 4, record)
-  assert.deepEqual(decodeRecordHeader(viewOf(bytes), 4), record)
+  encodeRecordHeader(viewOf(bytes), 4, record, 2 ** 40 + 9)
+  assert.deepEqual(decodeRecordHeader(viewOf(bytes), 4, 2 ** 40 + 9), record)
+  assert.equal(decodeRecordHeader(viewOf(bytes), 4, 2 ** 40 + 8), null)
+  assert.equal(decodeRecordHeader(viewOf(bytes), 5, 2 ** 40 + 9), null)
+  for (let bit = 0; bit < SEGMENT.recordHeaderBytes * 8; bit++) {
+    const damaged = bytes.slice()
+    damaged[4 + (bit >>> 3)]! ^= 1 << (bit & 7)
+    assert.equal(decodeRecordHeader(viewOf(damaged), 4, 2 ** 40 + 9), null)
+  }
 })
 
 test('segment-format: frames start at multiples of a sector', () => {

@@ -1,0 +1,68 @@
+/**
+ * Whether a process can serve clients: every shard has a leader and the store takes a PUT. Asked as often as anybody
+ * likes: one PUT runs at a time, counts for a second, and is waited for no longer than a probe of a scheduler waits.
+ */
+import { CATALOG_SHARD } from '#shared/cluster/membership.ts'
+import { explain } from '#shared/errors/zonewise-error.ts'
+import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
+import type { ObjectStore } from '#shared/store/object-store.ts'
+import type { ZonewiseNode } from './node.ts'
+import type { Readiness } from './types.ts'
+
+const PROVEN_MS = 1_000
+const WAIT_MS = 2_000
+const KEY = 'meta/probe/1' // always the same: what a killed process leaves is replaced by the next one
+
+export class StoreProbe {
+  readonly #store: ObjectStore
+  readonly #runtime: Runtime
+  #provenMs = -Infinity
+  #running: Promise<string | null> | null = null
+
+  constructor(store: ObjectStore, runtime: Runtime) {
+    this.#store = store
+    this.#runtime = runtime
+  }
+
+  /** null: the store took a PUT a moment ago; else what is wrong. Answers within two seconds. */
+  async look(): Promise<string | null> {
+    const { clock, timer } = this.#runtime
+    if (clock.monotonicMs() - this.#provenMs < PROVEN_MS) return null
+    const running = (this.#running ??= this.#prove().finally(() => { this.#running = null }))
+    const waited = new AbortController()
+    const late = sleep(timer, WAIT_MS, waited.signal)
+      .then(() => `the store has not answered a PUT for ${WAIT_MS} ms`, () => null)
+    try {
+      return await Promise.race([running, late])
+    } finally {
+      waited.abort()
+    }
+  }
+
+  async #prove(): Promise<string | null> {
+    try {
+      await this.#store.put(KEY, [new Uint8Array(0)])
+      this.#provenMs = this.#runtime.clock.monotonicMs()
+      await this.#store.delete(KEY)
+      return null
+    } catch (error) {
+      return `the store took no PUT: ${explain(error)}`
+    }
+  }
+}
+
+export async function readinessOf(nodes: readonly ZonewiseNode[], probe: StoreProbe): Promise<Readiness> {
+  const missing: string[] = []
+  let settled = true
+  for (const [i, node] of nodes.entries())
+    for (const shard of node.missingShards()) {
+      const name = shard === CATALOG_SHARD ? 'the catalog' : `shard ${shard}`
+      const quarantine = node.quarantine(shard)
+      if (quarantine === null) settled = false
+      missing.push(quarantine === null ? `${name} has no leader (node ${i + 1})`
+        : `${name} is quarantined: ${String(quarantine.context['reason'])}`)
+    }
+  const store = await probe.look()
+  if (store !== null) missing.push(store)
+  return { ready: missing.length === 0, missing, settled: settled && store === null }
+}
