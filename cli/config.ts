@@ -4,7 +4,7 @@ import { choice, defineSettings, int, text } from '#shared/config/settings.ts'
 export const nodeSettings = defineSettings('NODE', {
   data: text({ default: './zonewise-data', doc: 'Folder of everything that must survive; made if it is missing.' }),
   store: text({ default: '', doc: 'Object store: s3://BUCKET/PREFIX, file:FOLDER or memory: (nothing survives). Without it, a folder inside --data.' }),
-  journal: text({ default: '', doc: 'Journal of decisions: file:FOLDER or memory: (nothing survives). Without it, a folder inside --data.' }),
+  journal: text({ default: '', doc: 'Journal of decisions: redis://HOST:PORT (this is a node of a cluster), file:FOLDER or memory: (nothing survives). Without it, a folder inside --data.' }),
   shards: int({ default: 16, min: 1, max: 4_096, doc: 'Units of leadership of a new cluster; fixed when it is created.' }),
   http: text({ default: '127.0.0.1:8080', doc: 'HOST:PORT of health, metrics and the ledger over HTTP; port 0 takes any free one.' }),
   endpointsFile: text({ default: '', doc: 'File that is written once everything is ready: the endpoints that were bound, as JSON.' }),

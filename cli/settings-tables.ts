@@ -6,10 +6,11 @@ import { transportSettings } from '#shared/transport/config.ts'
 import { flagOf, type SettingsTable } from '#shared/config/settings.ts'
 import { storeSettings } from '#shared/store/config.ts'
 import type { FlagSpec } from './command/arguments.ts'
+import { clusterSettings } from './cluster-config.ts'
 import { nodeSettings } from './config.ts'
 
 export const SETTINGS_TABLES: readonly SettingsTable[] =
-  [nodeSettings, gatewaySettings, brokerSettings, storeSettings, redisSettings, transportSettings]
+  [nodeSettings, clusterSettings, gatewaySettings, brokerSettings, storeSettings, redisSettings, transportSettings]
 
 /** A bool is a switch; every other row takes a value. */
 export function settingFlags(): FlagSpec[] {

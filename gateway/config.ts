@@ -27,7 +27,8 @@ export const gatewaySettings = defineSettings('GATEWAY', {
   unpackedBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: MiB, max: GiB, doc: 'What a batch may unpack to where a topic\'s configs make its records be looked at (compaction, times); above it MESSAGE_TOO_LARGE.' }),
   producerIdBlock: int({ default: 1_000, min: 1, max: 1_000_000, doc: 'Producer ids fetched from the catalog at once.' }),
   // ingest
-  lingerMs: int({ unit: 'ms', default: 5, min: 0, max: 10 * SECOND, doc: 'How long a chunk that is not full waits for company; the first after idle does not.' }),
+  lingerMs: int({ unit: 'ms', default: 5, min: 0, max: 10 * SECOND, doc: 'How long a chunk that is not full waits for company (200 ms where --store is a bucket).' }),
+  idleLingerMs: int({ unit: 'ms', default: 0, min: 0, max: 10 * SECOND, doc: 'How long the first chunk after idle waits (10 ms where --store is a bucket); 0: for what has arrived with it.' }),
   chunkBytesMax: int({ unit: 'bytes', default: 8 * MiB, min: 64 * KiB, max: 256 * MiB, doc: 'A chunk this full is sealed.' }),
   putsMax: int({ default: 4, min: 1, max: 256, doc: 'Chunks being written at a time; while so many are, the open one grows.' }),
   ingestBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: MiB, max: 64 * GiB, doc: 'Record bytes taken and not decided; above it produce gets REQUEST_TIMED_OUT, which clients retry.' }),

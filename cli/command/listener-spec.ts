@@ -4,7 +4,7 @@ import type { ListenerSpec } from '../node/types.ts'
 import { splitHostPort } from './arguments.ts'
 
 const FIELDS = ['zone', 'port', 'host', 'advertised', 'name'] as const
-const ANY_HOST = new Set(['0.0.0.0', '::', '*'])
+export const ANY_HOST = new Set(['0.0.0.0', '::', '*'])
 
 /** Three zones on this machine. */
 export const DEFAULT_LISTENERS: readonly ListenerSpec[] = [19_092, 29_092, 39_092].map((port, i) => {

@@ -3,17 +3,23 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { deprecatedUses, refuseUnknown, type SettingSources, unknownEnv } from '#shared/config/settings.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import type { NodeAddress } from '#shared/cluster/membership.ts'
+import { isRedisAddress } from '#shared/journal/redis-address.ts'
+import { redisSettings } from '#shared/journal/redis-config.ts'
 import type { Log } from '#shared/log/log.ts'
+import { transportSettings } from '#shared/transport/config.ts'
 import { Metrics } from '#shared/metrics/metrics.ts'
 import { sleep } from '#shared/runtime/runtime.ts'
 import { brokerSettings } from '#broker/config.ts'
 import { gatewaySettings } from '#gateway/config.ts'
 import { storeSettings } from '#shared/store/config.ts'
+import { clusterSettings, type ClusterSettings } from '../cluster-config.ts'
 import { nodeSettings, type NodeSettings } from '../config.ts'
-import { serveHttp } from '../http/http-server.ts'
+import { serveHttp, type HttpServer } from '../http/http-server.ts'
 import { exposeLedger, exposeProcess } from '../metrics.ts'
 import { startEmbedded } from '../node/embedded.ts'
-import type { Running } from '../node/types.ts'
+import type { Running, StartOptions } from '../node/types.ts'
+import { Waiting } from '../node/waiting.ts'
 import { newNodeNetwork } from '../platform/node-network.ts'
 import { nodeRuntime } from '../platform/node-runtime.ts'
 import { requireOpenFiles } from '../platform/open-files.ts'
@@ -22,24 +28,30 @@ import { SETTINGS_TABLES } from '../settings-tables.ts'
 import { version } from '../version.ts'
 import { type Arguments, splitHostPort } from './arguments.ts'
 import { EXIT, type Terminal } from './command.ts'
-import { parseListeners } from './listener-spec.ts'
+import { ANY_HOST, parseListeners } from './listener-spec.ts'
 
 const READY_POLL_MS = 25
 const READY_REPORT_MS = 10_000
 const OTHER_FLAGS = new Set(['listener', 'config', 'help'])
 
-/** What one machine takes for granted where nothing else is said: nobody waits for members of a group to come. */
-const EMBEDDED_DEFAULTS: Readonly<Record<string, unknown>> = { groupInitialRebalanceDelayMs: 0 }
+/** What goes without saying: in one process nobody waits for members of a group to come, and a PUT to a bucket costs. */
+function defaultsFor({ journal, store }: NodeSettings): Readonly<Record<string, unknown>> {
+  return {
+    ...(isRedisAddress(journal) ? {} : { groupInitialRebalanceDelayMs: 0 }),
+    ...(store.startsWith('s3:') ? { lingerMs: 200, idleLingerMs: 10 } : {})
+  }
+}
 
 export async function start(args: Arguments, terminal: Terminal): Promise<number> {
   const given: SettingSources = { flags: args.flags, env: terminal.env, file: readConfigFile(args.flags.get('config')) }
   refuseUnknown(SETTINGS_TABLES, given, OTHER_FLAGS)
-  const sources = { ...given, file: { ...EMBEDDED_DEFAULTS, ...given.file } }
-  const settings = nodeSettings.load(sources)
+  const settings = nodeSettings.load(given)
+  const sources = { ...given, file: { ...defaultsFor(settings), ...given.file } }
   const parts = {
     gatewaySettings: gatewaySettings.load(sources), brokerSettings: brokerSettings.load(sources), storeSettings: storeSettings.load(sources)
   }
-  const listeners = parseListeners(args.lists.get('listener') ?? [])
+  const specs = args.lists.get('listener') ?? []
+  const listeners = specs.length === 0 && isRedisAddress(settings.journal) ? [] : parseListeners(specs)
   const httpAddress = splitHostPort(settings.http)
   if (httpAddress === null) {
     throw new ZonewiseError('SETTING_INVALID', 'the http address is not HOST:PORT', { http: settings.http })
@@ -59,14 +71,18 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   const memory = new MemoryPool()
   let running: Running
   try {
-    running = await startEmbedded({
+    const options = {
       data: settings.data, store: settings.store === '' ? undefined : settings.store,
       journal: settings.journal === '' ? undefined : settings.journal, listeners, shards: settings.shards,
       ...parts, memory, env: terminal.env, runtime: nodeRuntime, network: newNodeNetwork(), log, metrics,
       onFatal: endOnFatal(terminal, log)
-    })
+    }
+    running = isRedisAddress(settings.journal)
+      ? await startInCluster({ ...options, journal: settings.journal }, { sources, http, httpAddress, signal: stopping.signal })
+      : await startEmbedded(options)
   } catch (error) {
     await http.close()
+    if (stopping.signal.aborted) return EXIT.ok
     throw error
   }
   exposeLedger(metrics, () => running.ledger())
@@ -89,6 +105,41 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
     log.flush()
   }
   return code
+}
+
+type ClusterStart = {
+  readonly sources: SettingSources
+  readonly http: HttpServer
+  readonly httpAddress: NodeAddress
+  readonly signal: AbortSignal
+}
+
+/** What only nodes of a cluster need is loaded by them only: the clients of Redis and of the store take 0.3 s. */
+async function startInCluster(
+  options: StartOptions & { readonly journal: string }, { sources, http, httpAddress, signal }: ClusterStart
+): Promise<Running> {
+  const { startClustered } = await import('../node/clustered.ts')
+  const { log } = options
+  const waiting = new Waiting({ runtime: nodeRuntime, log, signal })
+  http.attachWaiting(() => waiting.missing)
+  const settings = clusterSettings.load(sources)
+  return startClustered({
+    ...options, clusterSettings: settings, redisSettings: redisSettings.load(sources),
+    transportSettings: transportSettings.load(sources), rpc: advertisedHttp(settings, { ...httpAddress, port: http.port }),
+    attachRpc: (accept) => { http.attachRpc(accept) }, waiting
+  })
+}
+
+function advertisedHttp({ httpAdvertised }: ClusterSettings, bound: NodeAddress): NodeAddress {
+  if (httpAdvertised === '') {
+    if (!ANY_HOST.has(bound.host)) return bound
+    throw new ZonewiseError('SETTING_INVALID', 'other nodes need an address of this one', {
+      why: `--http ${bound.host} needs --http-advertised HOST:PORT, what other nodes connect to`
+    })
+  }
+  const address = splitHostPort(httpAdvertised)
+  if (address !== null) return { host: address.host, port: address.port === 0 ? bound.port : address.port }
+  throw new ZonewiseError('SETTING_INVALID', 'the advertised http address is not HOST:PORT', { httpAdvertised })
 }
 
 async function stop(running: Running, settings: NodeSettings, log: Log): Promise<number> {

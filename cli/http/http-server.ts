@@ -21,6 +21,8 @@ export type HttpServer = {
   readonly port: number
   /** From here on the paths speak of `running`. */
   attach(running: Running): void
+  /** Until then `/ready` says what the start waits for. */
+  attachWaiting(missing: () => readonly string[]): void
   /** From here on `accept` takes the streams of other nodes. */
   attachRpc(accept: Accept): void
   close(): Promise<void>
@@ -71,6 +73,7 @@ export async function serveHttp({ host, port, runtime }: HttpOptions): Promise<H
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,
     attach: (running) => { answers.running = running },
+    attachWaiting: (missing) => { answers.waiting = missing },
     attachRpc: (taker) => { accept = taker },
     close: () => new Promise((closed) => {
       answers.close()
@@ -83,6 +86,7 @@ export async function serveHttp({ host, port, runtime }: HttpOptions): Promise<H
 /** What each path says. */
 class Answers {
   running: Running | null = null
+  waiting: () => readonly string[] = () => ['the node is starting']
   readonly #runtime: Runtime
   #ready: ReturnType<Running['ready']> | null = null // under way: all who ask meanwhile share it
   #turnedMs: number
@@ -103,9 +107,9 @@ class Answers {
     if (path === '/') return { status: 200, type: 'html', body: indexPage(PATHS, running?.endpoints ?? []) }
     if (path === '/live') return this.#live()
     if (!Object.hasOwn(PATHS, path)) return json(404, { error: 'there is no such path', paths: PATHS })
-    if (running === null) return json(503, { ready: false, missing: ['the node is starting'] })
+    if (running === null) return json(503, { ready: false, missing: this.waiting() })
     if (path === '/metrics') return { status: 200, type: 'metrics', body: running.metricsText() }
-    if (path === '/api/ledger') return json(200, { rows: running.ledger() })
+    if (path === '/api/ledger') return json(200, await running.clusterLedger?.() ?? { rows: running.ledger() })
     const { ready, missing } = await (this.#ready ??= running.ready().finally(() => { this.#ready = null }))
     return json(ready ? 200 : 503, { ready, missing })
   }

@@ -113,6 +113,11 @@ export class ZonewiseNode {
     return this.#host.failure(shard)
   }
 
+  /** Waits until what this node led is led elsewhere, for at most `withinMs`; it was announced as draining before. */
+  handedOver(withinMs: number): Promise<void> {
+    return this.#host.handedOver(withinMs)
+  }
+
   /** Ends the gateway: nothing more is accepted, what was taken is decided. */
   async stopGateway(): Promise<void> {
     const role = this.#role

@@ -2,10 +2,11 @@
  * Whether a process can serve clients: every shard has a leader and the store takes a PUT. Asked as often as anybody
  * likes: one PUT runs at a time, counts for a second, and is waited for no longer than a probe of a scheduler waits.
  */
-import { CATALOG_SHARD } from '#shared/cluster/membership.ts'
+import { CATALOG_SHARD, type Membership } from '#shared/cluster/membership.ts'
 import { explain } from '#shared/errors/zonewise-error.ts'
 import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
+import { shardName } from './cluster-facts.ts'
 import type { ZonewiseNode } from './node.ts'
 import type { Readiness } from './types.ts'
 
@@ -56,12 +57,34 @@ export async function readinessOf(nodes: readonly ZonewiseNode[], probe: StorePr
   let settled = true
   for (const [i, node] of nodes.entries())
     for (const shard of node.missingShards()) {
-      const name = shard === CATALOG_SHARD ? 'the catalog' : `shard ${shard}`
+      const name = shardName(shard)
       const quarantine = node.quarantine(shard)
       if (quarantine === null) settled = false
       missing.push(quarantine === null ? `${name} has no leader (node ${i + 1})`
         : `${name} is quarantined: ${String(quarantine.context['reason'])}`)
     }
+  const store = await probe.look()
+  if (store !== null) missing.push(store)
+  return { ready: missing.length === 0, missing, settled: settled && store === null }
+}
+
+/** Of a node of a cluster: it holds its lease, every shard is led somewhere, and the store takes a PUT. */
+export async function clusterReadiness(
+  node: ZonewiseNode, membership: Membership & { readonly isHeld: boolean }, probe: StoreProbe
+): Promise<Readiness> {
+  const missing: string[] = []
+  let settled = membership.isHeld
+  if (!membership.isHeld) missing.push('the registry in Redis does not answer')
+  const { shardCount, leases } = membership.current()
+  const own = new Set(node.missingShards())
+  for (const shard of [...Array(shardCount).keys(), CATALOG_SHARD]) {
+    const quarantine = node.quarantine(shard)
+    if (quarantine !== null) missing.push(`${shardName(shard)} is quarantined: ${String(quarantine.context['reason'])}`)
+    else if (own.has(shard) || leases?.has(shard) !== true) {
+      missing.push(`${shardName(shard)} has no leader${own.has(shard) ? ': this node takes it up' : ''}`)
+      settled = false
+    }
+  }
   const store = await probe.look()
   if (store !== null) missing.push(store)
   return { ready: missing.length === 0, missing, settled: settled && store === null }

@@ -8,6 +8,7 @@ import type { Log } from '#shared/log/log.ts'
 import type { Metrics } from '#shared/metrics/metrics.ts'
 import type { Network } from '#shared/runtime/network.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
+import type { ClusterLedger } from './cluster-ledger.ts'
 import type { StoreSettings } from '#shared/store/config.ts'
 import type { Env } from './open-store.ts'
 
@@ -49,6 +50,8 @@ export type Running = {
   readonly endpoints: readonly Endpoint[] // as advertised, in the order of the listeners
   ready(): Promise<Readiness>
   ledger(): readonly LedgerRow[]
+  /** Of all nodes, where there are others. */
+  readonly clusterLedger?: () => Promise<ClusterLedger>
   metricsText(): string
   /** Drains, writes snapshots and gives the folder back. */
   stop(): Promise<void>

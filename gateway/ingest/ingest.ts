@@ -1,8 +1,8 @@
 /**
  * Takes batches of all connections into chunks, makes each durable by one PUT and has the leaders decide it.
  * Group commit: a chunk is sealed when full, or when its linger is over and fewer than `putsMax` PUTs run, so chunks grow
- * by themselves when the store is slow; the first after idle goes with the turn's arrivals. Full ones wait for a PUT to
- * end, bounded by `ingestBytesMax`.
+ * by themselves when the store is slow; the first after idle waits less, or for the turn's arrivals only. Full ones
+ * wait for a PUT to end, bounded by `ingestBytesMax`.
  * Invariants: chunks are committed in order of chunkSeq; after a chunk is given up, no later batch of the same
  * (partition, producer or connection) that was on its way is committed.
  */
@@ -31,6 +31,7 @@ const DEADLINE_BUCKET_MS = 250
 
 export type IngestSettings = {
   readonly lingerMs: number
+  readonly idleLingerMs: number // of the first chunk after idle; 0: it goes with the turn's arrivals
   readonly chunkBytesMax: number
   readonly putsMax: number
   readonly ingestBytesMax: number // bytes taken and not decided
@@ -157,8 +158,9 @@ export class Ingest {
       this.#lingerOver = true
       this.#sealIfDue()
     }
-    if (idle) timer.soon(onDue)
-    else this.#sealDue = timer.after(this.#parts.settings.lingerMs, onDue)
+    const { lingerMs, idleLingerMs } = this.#parts.settings
+    if (idle && idleLingerMs === 0) timer.soon(onDue)
+    else this.#sealDue = timer.after(idle ? idleLingerMs : lingerMs, onDue)
     return open
   }
 

@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   FILE_CORRUPT: { retriable: false, kafkaCode: 56, todo: 'A file does not match its checksum: restore the named file from a backup.' },
   FORMAT_TOO_NEW: { retriable: false, kafkaCode: 56, todo: 'Start a version of Zonewise that knows this format.' },
   CLUSTER_MISMATCH: { retriable: false, kafkaCode: 56, todo: 'Store and journal belong to different clusters: point both at the same one.' },
+  REDIS_UNSAFE: { retriable: false, kafkaCode: 56, todo: 'Configure Redis so that it keeps what it acknowledged; see docs/redis.md and zonewise doctor.' },
   REGISTRY_UNAVAILABLE: { retriable: true, kafkaCode: 7, todo: 'Check that Redis runs and can be reached: nodes find each other through it.' },
   REGISTRY_CORRUPT: { retriable: false, kafkaCode: 56, todo: 'Something else writes to the registry\'s keys in Redis: give each cluster a key prefix of its own.' },
   NODE_ID_TAKEN: { retriable: false, kafkaCode: 56, todo: 'Stop the other process, or give this one another --node-id.' },

@@ -1,5 +1,5 @@
 /** Counts appends and reads of a journal in the ledger and as metrics; everything else passes through. */
-import type { Ledger, Place } from '../ledger/ledger.ts'
+import { Ledger, type Place } from '../ledger/ledger.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Clock } from '../runtime/runtime.ts'
 import type { Journal, ShardJournal } from './journal.ts'
@@ -10,9 +10,13 @@ export type MeasuredJournalOptions = {
   readonly zone: Place // of the node that uses the journal
   readonly clock: Clock
   readonly metrics: Metrics
+  /** The journal's own sockets are counted: not here again. */
+  readonly countedInside?: boolean
 }
 
-export function measuredJournal(inner: Journal, { ledger, zone, clock, metrics }: MeasuredJournalOptions): Journal {
+export function measuredJournal(inner: Journal, options: MeasuredJournalOptions): Journal {
+  const { zone, clock, metrics, countedInside = false } = options
+  const ledger = countedInside ? new Ledger() : options.ledger
   const parts = {
     written: ledger.cell(zone, 'journal', 'journal'), read: ledger.cell('journal', zone, 'journal'), clock,
     metrics: new AppendMetrics(metrics, zone)

@@ -1,0 +1,170 @@
+/**
+ * One node of a cluster in this process: its journals, registry and leases in Redis, its chunks in an object store that
+ * all nodes share, and streams to the other nodes on the HTTP port.
+ */
+import type { Waiting } from './waiting.ts'
+import { ClusterMembership } from '#shared/cluster/cluster-membership.ts'
+import type { ListenerInfo, NodeAddress, NodeInfo } from '#shared/cluster/membership.ts'
+import { nextNodeEpoch } from '#shared/cluster/node-epoch.ts'
+import { RedisRegistry } from '#shared/cluster/redis-registry.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { measuredJournal } from '#shared/journal/measured-journal.ts'
+import { parseRedisAddress } from '#shared/journal/redis-address.ts'
+import type { RedisSettings } from '#shared/journal/redis-config.ts'
+import { checkRedisDurability } from '#shared/journal/redis-durability.ts'
+import { openRedisJournal } from '#shared/journal/redis-journal.ts'
+import { Ledger, type LedgerRow } from '#shared/ledger/ledger.ts'
+import type { Redis } from '#shared/runtime/redis.ts'
+import type { TransportSettings } from '#shared/transport/config.ts'
+import { exposeTransport } from '#shared/transport/metrics.ts'
+import { NetworkTransport } from '#shared/transport/network-transport.ts'
+import type { ClusterSettings } from '../cluster-config.ts'
+import { exposeMemory } from '../metrics.ts'
+import { openRedis } from '../platform/redis.ts'
+import { newRpcDial } from '../platform/rpc-dial.ts'
+import type { Accept } from '../platform/rpc-upgrade.ts'
+import { version } from '../version.ts'
+import { agreeOnCluster } from './cluster-facts.ts'
+import { askLedgers, serveLedger } from './cluster-ledger.ts'
+import { ZonewiseNode } from './node.ts'
+import { openStore } from './open-store.ts'
+import { clusterReadiness, StoreProbe } from './readiness.ts'
+import type { Running, StartOptions } from './types.ts'
+
+export type ClusterOptions = StartOptions & {
+  readonly journal: string // redis://...
+  readonly clusterSettings: ClusterSettings
+  readonly redisSettings: RedisSettings
+  readonly transportSettings: TransportSettings
+  /** Where other nodes reach the HTTP port of this one. */
+  readonly rpc: NodeAddress
+  readonly attachRpc: (accept: Accept) => void
+  readonly waiting: Waiting
+}
+
+/** Versions of `cluster.version` that this version works with. */
+const FORMATS = { min: 1, max: 1 } as const
+const HAND_OVER_GRACE_MS = 5_000
+
+/** @throws ZonewiseError: what is wrong and cannot pass by itself; nothing is left running. */
+export async function startClustered(options: ClusterOptions): Promise<Running> {
+  const undo: (() => unknown)[] = []
+  const close = async (): Promise<void> => { for (const step of undo.toReversed()) await step() }
+  try {
+    return await start(options, undo, close)
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function start(options: ClusterOptions, undo: (() => unknown)[], close: () => Promise<void>): Promise<Running> {
+  const { runtime, log, metrics, memory, network, gatewaySettings, brokerSettings, waiting, clusterSettings: settings } = options
+  const own = ownInfo(options)
+  const { redis, prefix, slotGroups } = await openSafeRedis(options, undo)
+  const { store, measured, close: closeStore } = await waiting.until('the object store', () => openStore(options))
+  undo.push(closeStore)
+  const journal = await waiting.until('Redis', () => openRedisJournal({
+    redis, prefix, slotGroups, runtime, settings: options.redisSettings, log
+  }))
+  undo.push(() => journal.close())
+  const { clusterId, shardCount } = await waiting.until('store and journal', () =>
+    agreeOnCluster(store, journal, runtime.chance, options.shards))
+  const nodeEpoch = await waiting.until('the object store', () => nextNodeEpoch(store, own.nodeId))
+  const info: NodeInfo = { ...own, nodeEpoch, draining: true, rpc: options.rpc } // until it serves
+  const ledger = new Ledger()
+  const registry = new RedisRegistry({ redis, prefix, timer: runtime.timer, log })
+  undo.push(() => { registry.close() })
+  const membership = new ClusterMembership({
+    registry, runtime, log, clusterId, shardCount, own: info, software: version(), formats: FORMATS, settings,
+    load: () => 0, onSuperseded: options.onFatal
+  })
+  await waiting.until('the registry in Redis', () => membership.join())
+  undo.push(() => membership.leave())
+  const transport = new NetworkTransport({
+    info, membership, dial: newRpcDial(options.transportSettings.rpcDialTimeoutMs), memory, ledger, runtime, log,
+    settings: options.transportSettings
+  })
+  exposeTransport(metrics, info.zone, () => transport.figures())
+  exposeMemory(metrics, memory)
+  const countRedis = redisCells(redis, ledger, info.zone)
+  const rows = (): LedgerRow[] => { countRedis(); return ledger.rows() }
+  const how = { ledger, zone: info.zone, clock: runtime.clock, metrics }
+  const node = new ZonewiseNode({
+    info, membership, leases: membership, memory, network, ledger, runtime, metrics, gatewaySettings, brokerSettings,
+    log: log.child({ node: info.nodeId }), journal: measuredJournal(journal, { ...how, countedInside: true }), store: await measured(how), transport
+  })
+  serveLedger(transport, rows)
+  let listeners: readonly ListenerInfo[] = []
+  try {
+    options.attachRpc((socket) => transport.accept(socket))
+    await waiting.until('the catalog', () => node.start())
+    listeners = await node.listen(options.listeners)
+    await membership.announce({ listeners, draining: false })
+  } catch (error) {
+    node.kill()
+    throw error
+  }
+  const probe = new StoreProbe(store, runtime)
+  return {
+    endpoints: listeners.map(({ zone, advertisedHost, advertisedPort }) =>
+      ({ zone, host: advertisedHost, port: advertisedPort, nodeId: info.nodeId })),
+    ready: () => clusterReadiness(node, membership, probe),
+    ledger: rows,
+    clusterLedger: () => askLedgers(transport, membership),
+    metricsText: () => metrics.render(),
+    async stop() {
+      await membership.announce({ draining: true })
+      await node.handedOver(brokerSettings.handOverMs + HAND_OVER_GRACE_MS)
+      await node.stopGateway()
+      await node.stopBroker()
+      await close()
+    }
+  }
+}
+
+function ownInfo({ clusterSettings, listeners }: ClusterOptions): Pick<NodeInfo, 'nodeId' | 'zone' | 'roles' | 'listeners'> {
+  const refuse = (why: string): never => {
+    throw new ZonewiseError('SETTING_INVALID', 'this node cannot join a cluster', { why })
+  }
+  const { nodeId } = clusterSettings
+  if (nodeId === 0) refuse('with --journal redis:// each node needs an id of its own: --node-id 1, 2, ...')
+  const names = clusterSettings.roles.split(',').map((role) => role.trim())
+  for (const name of names) if (name !== 'gateway' && name !== 'broker') refuse(`--roles: "${name}" is neither gateway nor broker`)
+  const zones = new Set(listeners.map(({ zone }) => zone))
+  const zone = clusterSettings.zone === '' ? listeners[0]?.zone ?? '' : clusterSettings.zone
+  if (zone === '') refuse('its zone is not known: --zone use1-az1')
+  for (const other of zones) if (other !== zone) refuse(`a node is in one zone: its listeners name ${other} and ${zone}`)
+  const roles = { gateway: names.includes('gateway'), broker: names.includes('broker') }
+  if (roles.gateway && listeners.length === 0) refuse('a gateway needs a --listener')
+  return { nodeId, zone, roles, listeners: [] }
+}
+
+type OpenedRedis = { readonly redis: Redis; readonly prefix: string; readonly slotGroups: number }
+
+/** @throws ZonewiseError REDIS_UNSAFE: what would be lost, and the cure */
+async function openSafeRedis(options: ClusterOptions, undo: (() => unknown)[]): Promise<OpenedRedis> {
+  const { journal, runtime, redisSettings: settings, log, waiting, clusterSettings } = options
+  const address = parseRedisAddress(journal)
+  const redis = openRedis(address, { runtime, settings, log })
+  undo.push(() => redis.close())
+  const findings = await waiting.until('Redis', () => checkRedisDurability(redis, clusterSettings.journalDurability))
+  for (const { kind, sentence } of findings) {
+    if (kind === 'advise') log.warn('about this Redis', { redis: redis.name, sentence })
+    else if (!clusterSettings.journalUnsafe) throw new ZonewiseError('REDIS_UNSAFE', sentence, { redis: redis.name })
+    else log.error('this Redis may lose acknowledged records: running all the same, as told', { redis: redis.name, sentence })
+  }
+  return { redis, prefix: address.prefix, slotGroups: address.slotGroups }
+}
+
+/** What the sockets to Redis carried, registry included: brought into the ledger when it is asked for. */
+function redisCells(redis: Redis, ledger: Ledger, zone: string): () => void {
+  const sent = ledger.cell(zone, 'journal', 'journal')
+  const received = ledger.cell('journal', zone, 'journal')
+  return () => {
+    const { calls, bytesSent, bytesReceived } = redis.traffic()
+    sent.bytes = bytesSent
+    sent.requests = calls
+    received.bytes = bytesReceived
+  }
+}
