@@ -73,6 +73,11 @@ export function heldAgain(payload: readonly Uint8Array[]): readonly Uint8Array[]
   return payload
 }
 
+/** A turn of the event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => { setImmediate(resolve) })
+}
+
 /** Rejects with the signal's reason. */
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
@@ -304,6 +309,28 @@ export function transportSuite({ name, framingBytesMax, slackMs, open }: Transpo
         assert(pattern(300_000, round).equals(payload[0]!))
         releaseAll(payload)
       }
+      await until(pair, () => pair.inFlight() === 0)
+    })
+
+    it('of many callers some give up at any moment, and nothing of their calls is left', async (pair) => {
+      const { a, b } = pair
+      b.serve(askCall, async ({ number }, { payload }) => {
+        for (let turns = number % 7; turns > 0; turns--) await turn()
+        return { response: says(''), payload: heldAgain(payload) }
+      })
+      await Promise.all(Array.from({ length: 16 }, async (_, caller) => {
+        for (let i = 0; i < 40; i++) {
+          const stop = new AbortController()
+          const size = [0, 3_000, 200_000, 400_000][(i + caller) % 4]!
+          const call = a.call(2, askCall, asks(i), { deadlineMs: 60_000, signal: stop.signal, payload: size > 0 ? [pattern(size, i)] : [] })
+          const given = call.then(({ payload }) => { releaseAll(payload) }, (error: Error) => { assert.equal(error.message, 'enough') })
+          if (i % 3 === 0) {
+            for (let turns = i % 11; turns > 0; turns--) await turn()
+            stop.abort(new Error('enough'))
+          }
+          await given
+        }
+      }))
       await until(pair, () => pair.inFlight() === 0)
     })
 
