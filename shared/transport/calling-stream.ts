@@ -174,6 +174,11 @@ export class CallingStream implements MessageSink, CallOwner, Busy {
     else pending.answered(head, payload)
   }
 
+  /** The answer was on its way when its call was given up: it was the last word. */
+  dropped(slot: number): void {
+    this.#done(slot, this.#callOf(slot))
+  }
+
   cancel(): void {
     throw frameInvalid('a caller is asked to cancel')
   }

@@ -24,6 +24,8 @@ export type MessageSink = {
   begins(frame: IncomingMessage): boolean
   /** A request, answer or error is complete. `frame` and `head` are valid during the call. */
   message(frame: IncomingMessage, head: Head, payload: Payload): void
+  /** All of a big message has come that was thrown away. */
+  dropped(slot: number): void
   cancel(slot: number, reason: number): void
   cancelled(slot: number): void
 }
@@ -223,7 +225,7 @@ export class FrameReader {
     if (message.missingBytes > 0) return
     if (this.#open[message.slot] === message) this.forget(message.slot)
     const { head, payload } = message
-    if (head === null) return
+    if (head === null) return this.#sink.dropped(message.slot)
     if (payload === null) this.#handOn(message, head, 0, head.length, NONE)
     else this.#handOnWithPayload(message, head, 0, payload)
   }

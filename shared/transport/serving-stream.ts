@@ -1,4 +1,5 @@
 /** The end of a stream that was dialled: hands requests to their handlers, sends the answers. */
+import assert from 'node:assert/strict'
 import { release, releaseAll } from '#shared/binary/memory-pool.ts'
 import { decodeMessage, type Message } from '#shared/binary/message.ts'
 import { Reader } from '#shared/binary/reader.ts'
@@ -155,6 +156,10 @@ export class ServingStream implements MessageSink, Busy {
     }
     if (call.payloadCause !== null && (this.#putOff.length > 0 || this.#isFull)) this.#putOff.push({ served, by, request })
     else this.#run(served, by, request)
+  }
+
+  dropped(): void {
+    assert.fail('requests are never dropped')
   }
 
   cancel(slot: number, reason: number): void {

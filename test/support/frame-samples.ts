@@ -14,12 +14,12 @@ export const OF_CALLER = [KIND.request, KIND.cancel, KIND.more, KIND.ping] as co
 export const OF_SERVER = [KIND.answer, KIND.error, KIND.cancelled, KIND.more, KIND.ping] as const
 export const LIMITS: ReaderLimits = { kinds: OF_CALLER, slotsMax: 1_000, messageBytesMax: 10_000_000, windowBytes: 4_000_000 }
 
-/** Writes down what it hears, as one text a message; throws away big messages in the slots of `dropped`. */
+/** Writes down what it hears, as one text a message; throws away big messages in the slots of `unwanted`. */
 export class RecordingSink implements MessageSink {
   readonly heard: string[] = []
-  readonly dropped = new Set<number>()
+  readonly unwanted = new Set<number>()
 
-  begins({ slot }: IncomingMessage): boolean { return !this.dropped.has(slot) }
+  begins({ slot }: IncomingMessage): boolean { return !this.unwanted.has(slot) }
 
   message(frame: IncomingMessage, { memory, start, end }: Head, payload: Payload): void {
     const { kind, slot, call, deadlineMs, priority, version, traceId } = frame
@@ -28,6 +28,7 @@ export class RecordingSink implements MessageSink {
     if (payload.block !== null) release(payload.block)
   }
 
+  dropped(slot: number): void { this.heard.push(`dropped ${slot}`) }
   cancel(slot: number, reason: number): void { this.heard.push(`cancel ${slot} ${reason}`) }
   cancelled(slot: number): void { this.heard.push(`cancelled ${slot}`) }
 }

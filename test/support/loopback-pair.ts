@@ -50,6 +50,11 @@ export class LoopbackPair {
     return node
   }
 
+  /** Calls that the nodes remember. */
+  inFlight(): number {
+    return this.#nodes.reduce((sum, { transport }) => sum + transport.figures().callsOut + transport.figures().callsIn, 0)
+  }
+
   async close(): Promise<void> {
     for (const { transport, http } of this.#nodes) {
       transport.close()

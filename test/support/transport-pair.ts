@@ -141,6 +141,7 @@ export class TransportPair {
   running(): {
     a: Transport; b: Transport; bugs: unknown[]; ledger: () => LedgerRow[]; advance: (ms: number) => Promise<void>; settle: () => Promise<void>
     killB: () => Promise<void>; startB: () => Promise<Transport>; close: () => Promise<void>; heldBytes: () => number
+    inFlight: () => number
   } {
     const [a, b] = [this.start(1), this.start(2)]
     return {
@@ -151,7 +152,8 @@ export class TransportPair {
         this.close()
         await this.settle()
       },
-      heldBytes: () => this.memory.heldBytes
+      heldBytes: () => this.memory.heldBytes,
+      inFlight: () => this.#nodes.reduce((sum, { transport }) => sum + transport.figures().callsOut + transport.figures().callsIn, 0)
     }
   }
 

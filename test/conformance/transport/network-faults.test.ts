@@ -307,6 +307,31 @@ for (const [what, stuck] of [['requests', 'server'], ['answers', 'client']] as c
   })
 }
 
+test('network: a big answer that is on its way when its call is given up ends the call all the same', async () => {
+  const { pair, a, b } = open()
+  pair.streams.kernelBytes = 1_000_000
+  serveBytes(b)
+  await a.transport.call(2, askCall, asks(0), { deadlineMs: 0 })
+  const { client } = pair.streams.last
+  for (const passed of [0, 100_000]) { // of the answer, before the call is given up
+    pair.streams.kernelBytes = passed === 0 ? 1_000_000 : passed
+    const stop = new AbortController()
+    client.isStuck = passed === 0
+    const call = assert.rejects(a.transport.call(2, askCall, asks(400_000), { deadlineMs: 0, signal: stop.signal }), /enough/)
+    if (passed > 0) client.peer!.onDelivered = (bytes) => { if (bytes > passed) { client.isStuck = true; client.peer!.onDelivered = null } }
+    await pair.settle()
+    pair.streams.kernelBytes = 1_000_000
+    stop.abort(new Error('enough'))
+    await call
+    client.resume()
+    await pair.settle()
+    assertIdle(a)
+    assertIdle(b)
+    assert.equal(pair.memory.heldBytes, 0)
+  }
+  pair.close()
+})
+
 test('network: big requests that a full socket keeps from beginning give their share of the window back', async () => {
   const { pair, a, b } = open({ rpcWindowBytes: 8_000_000 })
   serveBytes(b)

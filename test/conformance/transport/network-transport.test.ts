@@ -22,7 +22,8 @@ transportSuite({
       },
       startB: async () => (await pair.start(2)).transport,
       close: () => pair.close(),
-      heldBytes: () => pair.memory.heldBytes
+      heldBytes: () => pair.memory.heldBytes,
+      inFlight: () => pair.inFlight()
     }
   }
 })

@@ -27,6 +27,8 @@ export type Pair = {
   close(): Promise<void>
   /** Of the pool that payload comes from. */
   heldBytes(): number
+  /** Calls that the carrier remembers, at either end. */
+  inFlight(): number
 }
 
 export type TransportUnderTest = {
@@ -69,6 +71,11 @@ const SETTLES_MAX = 100
 export function heldAgain(payload: readonly Uint8Array[]): readonly Uint8Array[] {
   retainAll(payload)
   return payload
+}
+
+/** A turn of the event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => { setImmediate(resolve) })
 }
 
 /** Rejects with the signal's reason. */
@@ -285,7 +292,8 @@ export function transportSuite({ name, framingBytesMax, slackMs, open }: Transpo
       }))
     })
 
-    it('big calls that are given up, on their way there or back, leave nothing in the way', async ({ a, b, advance }) => {
+    it('big calls that are given up, on their way there or back, leave nothing in the way', async (pair) => {
+      const { a, b, advance } = pair
       b.serve(askCall, async ({ number }, { payload, signal }) => {
         if (number === 1) await aborted(signal)
         return { response: says(''), payload: number === 2 ? [pattern(3_000_000, 2)] : heldAgain(payload) }
@@ -301,6 +309,29 @@ export function transportSuite({ name, framingBytesMax, slackMs, open }: Transpo
         assert(pattern(300_000, round).equals(payload[0]!))
         releaseAll(payload)
       }
+      await until(pair, () => pair.inFlight() === 0)
+    })
+
+    it('of many callers some give up at any moment, and nothing of their calls is left', async (pair) => {
+      const { a, b } = pair
+      b.serve(askCall, async ({ number }, { payload }) => {
+        for (let turns = number % 7; turns > 0; turns--) await turn()
+        return { response: says(''), payload: heldAgain(payload) }
+      })
+      await Promise.all(Array.from({ length: 16 }, async (_, caller) => {
+        for (let i = 0; i < 40; i++) {
+          const stop = new AbortController()
+          const size = [0, 3_000, 200_000, 400_000][(i + caller) % 4]!
+          const call = a.call(2, askCall, asks(i), { deadlineMs: 60_000, signal: stop.signal, payload: size > 0 ? [pattern(size, i)] : [] })
+          const given = call.then(({ payload }) => { releaseAll(payload) }, (error: Error) => { assert.equal(error.message, 'enough') })
+          if (i % 3 === 0) {
+            for (let turns = i % 11; turns > 0; turns--) await turn()
+            stop.abort(new Error('enough'))
+          }
+          await given
+        }
+      }))
+      await until(pair, () => pair.inFlight() === 0)
     })
 
     it('a long poll waits while other calls come and go', async ({ a, b, advance }) => {

@@ -20,7 +20,8 @@ transportSuite({
       killB: async () => { network.detach(2) },
       startB: async () => network.attach({ nodeId: 2, zone: 'az2' }),
       close: async () => {},
-      heldBytes: () => 0
+      heldBytes: () => 0,
+      inFlight: () => 0
     }
   }
 })
