@@ -286,6 +286,7 @@ for (const [what, stuck] of [['requests', 'server'], ['answers', 'client']] as c
     }
     const end = pair.streams.last[stuck]
     for (let round = 0; round < 3; round++) {
+      const before = end.peer!.writtenBytes
       end.isStuck = true
       const stop = new AbortController()
       // Three begin and nine wait, for room in the window; of two giants one begins.
@@ -296,6 +297,7 @@ for (const [what, stuck] of [['requests', 'server'], ['answers', 'client']] as c
       await Promise.all(calls)
       end.resume()
       await pair.settle()
+      assert(end.peer!.writtenBytes - before < 1_500_000) // what the socket had taken, of 15.6 MB
       await call(window - 100) // all of it, or it would wait for ever
       await call(window + 1)
     }
