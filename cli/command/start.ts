@@ -6,8 +6,8 @@ import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
 import { Metrics } from '#shared/metrics/metrics.ts'
 import { sleep } from '#shared/runtime/runtime.ts'
-import { brokerSettings } from '#broker/config.ts'
-import { gatewaySettings } from '#gateway/config.ts'
+import { brokerSettings, type BrokerSettings } from '#broker/config.ts'
+import { gatewaySettings, type GatewaySettings } from '#gateway/config.ts'
 import { nodeSettings, type NodeSettings } from '../config.ts'
 import { serveHttp } from '../http/http-server.ts'
 import { exposeLedger, exposeProcess } from '../metrics.ts'
@@ -15,7 +15,7 @@ import { startEmbedded } from '../node/embedded.ts'
 import type { Running } from '../node/types.ts'
 import { newNodeNetwork } from '../platform/node-network.ts'
 import { nodeRuntime } from '../platform/node-runtime.ts'
-import { requireOpenFiles } from '../platform/open-files.ts'
+import { connectionsWithin, requireOpenFiles } from '../platform/open-files.ts'
 import { newPinoLog } from '../platform/pino-log.ts'
 import { SETTINGS_TABLES } from '../settings-tables.ts'
 import { version } from '../version.ts'
@@ -41,7 +41,7 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   if (httpAddress === null) {
     throw new ZonewiseError('SETTING_INVALID', 'the http address is not HOST:PORT', { http: settings.http })
   }
-  requireOpenFiles()
+  const openFilesMax = requireOpenFiles()
 
   const format = settings.logFormat === 'auto' ? (terminal.stderr.isTTY === true ? 'text' : 'json') : settings.logFormat
   const log = newPinoLog({ format, level: settings.logLevel })
@@ -50,6 +50,7 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   for (const sentence of deprecatedUses(SETTINGS_TABLES, given)) log.warn('a deprecated setting is used', { sentence })
   const unknown = unknownEnv(SETTINGS_TABLES, terminal.env)
   if (unknown.length > 0) log.warn('environment variables that are no settings are ignored', { names: unknown })
+  const gateway = withinOpenFiles(openFilesMax, parts, listeners.length, log)
   const startedMs = nodeRuntime.clock.monotonicMs()
   const http = await serveHttp({ ...httpAddress, runtime: nodeRuntime })
   const metrics = new Metrics()
@@ -59,7 +60,8 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
     running = await startEmbedded({
       data: settings.data, store: settings.store === '' ? undefined : settings.store,
       journal: settings.journal === '' ? undefined : settings.journal, listeners, shards: settings.shards,
-      ...parts, memory, runtime: nodeRuntime, network: newNodeNetwork(), log, metrics,
+      brokerSettings: parts.brokerSettings, gatewaySettings: gateway, memory,
+      runtime: nodeRuntime, network: newNodeNetwork(), log, metrics,
       onFatal: endOnFatal(terminal, log)
     })
   } catch (error) {
@@ -86,6 +88,18 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
     log.flush()
   }
   return code
+}
+
+type Parts = { readonly gatewaySettings: GatewaySettings; readonly brokerSettings: BrokerSettings }
+
+/** Fewer connections than set where the limit of open files would not do: store and journal need some too. */
+function withinOpenFiles(limit: number | null, parts: Parts, gateways: number, log: Log): GatewaySettings {
+  const { gatewaySettings: settings, brokerSettings: { storeFilesOpenMax } } = parts
+  const connectionsMax = connectionsWithin(limit, { connectionsMax: settings.connectionsMax, gateways, storeFilesOpenMax })
+  if (connectionsMax === settings.connectionsMax) return settings
+  const facts = { connectionsMax, asSet: settings.connectionsMax, openFilesMax: limit }
+  log.info('connections of each gateway are bounded by the limit of open files', facts)
+  return { ...settings, connectionsMax }
 }
 
 async function stop(running: Running, settings: NodeSettings, log: Log): Promise<number> {
