@@ -9,6 +9,7 @@
 import { releaseAll, retain, type MemoryPool } from '#shared/binary/memory-pool.ts'
 import type { Membership } from '#shared/cluster/membership.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { LimitedLog } from '#shared/log/limited-log.ts'
 import type { Log } from '#shared/log/log.ts'
 import { Metrics } from '#shared/metrics/metrics.ts'
 import { LANE, type Source } from '#shared/object/chunk-ref.ts'
@@ -67,6 +68,7 @@ export class Ingest {
   readonly deadlines: Deadlines
   readonly #parts: IngestParts
   readonly #metrics: IngestMetrics
+  readonly #limited: LimitedLog
   readonly #senders = new Map<number, CommitSender>()
   readonly #inFlight: InFlight[] = [] // in order of chunkSeq, until released to the leaders
   readonly #toWrite: InFlight[] = [] // those of them whose PUT has not begun
@@ -89,6 +91,7 @@ export class Ingest {
     this.cache = new LogCache(this.source, settings.logCacheBytesMax)
     this.deadlines = new Deadlines(runtime)
     this.#metrics = parts.metrics ?? new IngestMetrics(new Metrics(), '')
+    this.#limited = new LimitedLog(parts.log, runtime.clock)
     this.#metrics.watch(() => ({ undecidedBytes: this.#bytes, puts: this.#puts, logCacheBytes: this.cache.bytes }))
   }
 
@@ -191,7 +194,7 @@ export class Ingest {
   }
 
   async #write(inFlight: InFlight): Promise<void> {
-    const { store, runtime, settings, log } = this.#parts
+    const { store, runtime, settings } = this.#parts
     const { chunk } = inFlight
     const begunMs = runtime.clock.monotonicMs()
     this.#puts += 1
@@ -204,7 +207,7 @@ export class Ingest {
       if (!(error instanceof ZonewiseError)) throw error
       inFlight.outcome = 'given up'
       this.#metrics.givenUp.add(1)
-      if (!this.#killed) log.error('chunk given up', { key: chunk.key, reason: explain(error) })
+      if (!this.#killed) this.#limited.error('chunk given up', { key: chunk.key, reason: explain(error) })
       if (error.code === 'OBJECT_EXISTS') this.#lost = true
     }
     this.#puts -= 1
