@@ -95,7 +95,8 @@ type Parts = { readonly gatewaySettings: GatewaySettings; readonly brokerSetting
 /** Fewer connections than set where the limit of open files would not do: store and journal need some too. */
 function withinOpenFiles(limit: number | null, parts: Parts, gateways: number, log: Log): GatewaySettings {
   const { gatewaySettings: settings, brokerSettings: { storeFilesOpenMax } } = parts
-  const connectionsMax = connectionsWithin(limit, { connectionsMax: settings.connectionsMax, gateways, storeFilesOpenMax })
+  const wanted = { connectionsMax: settings.connectionsMax, gateways, storeFilesOpenMax }
+  const connectionsMax = connectionsWithin(limit, wanted)
   if (connectionsMax === settings.connectionsMax) return settings
   const facts = { connectionsMax, asSet: settings.connectionsMax, openFilesMax: limit }
   log.info('connections of each gateway are bounded by the limit of open files', facts)

@@ -1,6 +1,6 @@
 /**
- * Refuses to fill the disk: creating a chunk is STORE_FULL where less than `freeBytesMin` would be left, so that journal
- * and snapshots, which are what frees space, still have room, and a start as well.
+ * Refuses to fill the disk: creating a chunk is STORE_FULL where less than `freeBytesMin` would be left, so that
+ * journal and snapshots, which are what frees space, still have room, and a start as well.
  */
 import type { MemoryPool } from '../binary/memory-pool.ts'
 import { ZonewiseError } from '../errors/zonewise-error.ts'

@@ -149,8 +149,10 @@ function pause(ms: number): Promise<void> {
 }
 
 function unmountable(): string | false {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'SKIPPED: only root can mount a small file system'
+  const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+  if (!isRoot) return 'SKIPPED: only root can mount a small file system'
   const folder = temporaryFolder()
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]).status !== 0) return 'SKIPPED: mount refuses'
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder])
+  if (status !== 0) return 'SKIPPED: mount refuses'
   return spawnSync('umount', [folder]).status === 0 ? false : 'SKIPPED: umount refuses'
 }

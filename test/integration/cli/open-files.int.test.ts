@@ -22,7 +22,9 @@ test('open files: a server that has none left refuses, stays, and goes on when t
   const { child, endpoints } = server
   const { http } = endpoints
   const holders: Socket[] = [] // connections that take what is free
-  const limitFiles = (limit: string): unknown => execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${limit}`])
+  const limitFiles = (limit: string): void => {
+    execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${limit}`])
+  }
   const probe = await Probe.open(server.bootstrap(0))
   try {
     await probe.createTopic('t', 1)

@@ -20,14 +20,20 @@ after(() => { for (const child of children) child.kill('SIGKILL') }) // those of
 const hasNpm = spawnSync('npm', ['--version']).status === 0
 const skip = hasNpm ? false : 'SKIPPED: there is no npm here'
 
-type Npm = { readonly child: ChildProcess; readonly endpoints: Endpoints; readonly ended: Promise<number | null>; log(): string }
+type Npm = {
+  readonly child: ChildProcess
+  readonly endpoints: Endpoints
+  readonly ended: Promise<number | null>
+  log(): string
+}
 
 /** `npm start` as the leader of a group of its own. */
 async function npmStart(): Promise<Npm> {
   const folder = temporaryFolder()
   const file = join(folder, 'endpoints.json')
-  const flags = ['--data', join(folder, 'data'), '--http', '127.0.0.1:0', '--listener', 'zone=a,port=0', '--endpoints-file', file]
-  const child = spawn('npm', ['start', '--', ...flags], { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const places = ['--data', join(folder, 'data'), '--endpoints-file', file]
+  const args = ['start', '--', ...places, '--http', '127.0.0.1:0', '--listener', 'zone=a,port=0']
+  const child = spawn('npm', args, { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   children.push(child)
   let log = ''
   child.stdout.on('data', (bytes: Buffer) => { log += bytes.toString() })

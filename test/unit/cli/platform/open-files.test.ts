@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { connectionsWithin, requireOpenFiles } from '#cli/platform/open-files.ts'
 
-const limits = (value: string): string => `Limit   Soft Limit  Hard Limit  Units\nMax open files            ${value}   ${value}   files\n`
+const limits = (value: string): string =>
+  `Limit   Soft Limit  Hard Limit  Units\nMax open files            ${value}   ${value}   files\n`
 
 test('open-files: a limit that is too low is refused, one that is enough is told', () => {
   assert.throws(() => requireOpenFiles(limits('1023')), { code: 'TOO_FEW_FILES' })
