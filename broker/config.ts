@@ -1,5 +1,5 @@
 /** Settings of the broker role. */
-import { defineSettings, int } from '#shared/config/settings.ts'
+import { bool, defineSettings, int } from '#shared/config/settings.ts'
 
 const KiB = 1_024
 const MiB = 1_024 * KiB
@@ -15,6 +15,7 @@ export const brokerSettings = defineSettings('BROKER', {
   snapshotJournalBytes: int({ unit: 'bytes', default: 4 * MiB, min: KiB, max: 4 * GiB, doc: 'Journal bytes of a shard after which a snapshot is due.' }),
   feedQueueBytesMax: int({ unit: 'bytes', default: 8 * MiB, min: KiB, max: GiB, doc: 'Journal bytes queued for a follower; one further behind comes back through the journal.' }),
   feedDeadlineMs: int({ unit: 'ms', default: 3 * SECOND, min: 100, max: MINUTE, doc: 'A follower that does not answer a feed for so long is dropped from it.' }),
+  clockJumpFollow: bool({ default: false, doc: 'Whether a jump of the wall clock ahead by more than 10 minutes is followed though no two other nodes confirm it. Without it time goes on by the monotonic clock until the next start, which believes its clock.' }),
   viewIdleMs: int({ unit: 'ms', default: 5 * MINUTE, min: SECOND, max: 24 * 60 * MINUTE, doc: 'A view of a shard that nobody in the zone read for so long stops following.' }),
   // journal and store
   journalSegmentBytes: int({ unit: 'bytes', default: 16 * MiB, min: 64 * KiB, max: GiB, doc: 'Size of one file of the file journal; files are written through once and used again.' }),

@@ -6,12 +6,16 @@ export type ListenerInfo = {
   readonly advertisedHost: string; readonly advertisedPort: number
 }
 
+/** The wall clock of a node as it announced it, and our own monotonic clock when we heard it. */
+export type AnnouncedClock = { readonly wallMs: number; readonly heardMs: number }
+
 export type NodeInfo = {
   readonly nodeId: number
   readonly nodeEpoch: number
   readonly zone: string
   readonly roles: { readonly gateway: boolean; readonly broker: boolean }
   readonly listeners: readonly ListenerInfo[] // empty for a broker-only node
+  readonly clock?: AnnouncedClock // none where all nodes share one, which proves nothing
 }
 
 export type ClusterSnapshot = {
