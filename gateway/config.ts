@@ -16,7 +16,7 @@ export const gatewaySettings = defineSettings('GATEWAY', {
   connectionRequestsMax: int({ default: 256, min: 1, max: 100_000, doc: 'Requests of one connection in work or waiting; above it the socket is not read.' }),
   connectionInFlightBytesMax: int({ unit: 'bytes', default: 32 * MiB, min: KiB, max: 16 * GiB, doc: 'Request bytes of one connection in work or waiting; above it the socket is not read.' }),
   connectionAnswerBytesMax: int({ unit: 'bytes', default: MiB, min: 1, max: 16 * GiB, doc: 'Answer bytes a slow reader may leave unread before none of its further requests is handled.' }),
-  answerBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: MiB, max: 256 * GiB, doc: 'Answer bytes of all connections that are unread or being made; near it fetches get less, above it they wait.' }),
+  answerBytesMax: int({ unit: 'bytes', default: 32 * MiB, min: MiB, max: 256 * GiB, doc: 'Answer bytes of all connections that are unread or being made; near it fetches get less, above it they wait.' }),
   answerStallMs: int({ unit: 'ms', default: 5 * SECOND, min: 100, max: HOUR, doc: 'A client that has read nothing of an answer for so long loses its connection when room for answers is short.' }),
   inFlightBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: MiB, max: 256 * GiB, doc: 'Request bytes of all connections in work or waiting; above it no socket is read.' }),
   stopDrainMs: int({ unit: 'ms', default: 5 * SECOND, min: 0, max: 10 * MINUTE, doc: 'Longest wait for requests in work when the gateway stops.' }),

@@ -64,7 +64,8 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     this.#client = client
     this.#assembler = new FrameAssembler(host.arena, host.services.settings.socketRequestMaxBytes, this)
     this.#output = new Output({
-      socket, count: host.services.answerBytes, nowMs: () => this.#nowMs(), onTaken: () => { this.#sent() }
+      socket, count: host.services.answerBytes, nowMs: () => this.#nowMs(), onTaken: () => { this.#sent() },
+      take: (length) => host.arena.room(length)
     })
     this.#activeMs = this.#nowMs()
   }
@@ -155,7 +156,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   }
 
   copyOutOldAnswers(ms: number): void {
-    this.#output.copyOut(ms, (length) => this.#host.arena.room(length))
+    this.#output.copyOut(ms)
   }
 
   /** Ends the connection of a client that reads nothing, though others need the room. */
@@ -197,7 +198,9 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     try {
       const response = handler(context, parsed.version, parsed.body, this.#host.services)
       if (response instanceof Promise) {
-        response.then((value) => { this.#settle(answer, parsed, value) }).catch((error: unknown) => { this.#fail(answer, parsed, error) })
+        response.then(
+          (value) => { this.#settle(answer, parsed, value) }, (error: unknown) => { this.#fail(answer, parsed, error) }
+        )
       } else this.#settle(answer, parsed, response)
     } catch (error) {
       this.#fail(answer, parsed, error)
@@ -205,14 +208,18 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   }
 
   #settle(answer: Answer, parsed: ParsedRequest, response: unknown): void {
-    if (response !== null && !this.#closed) answer.chunks = encodeAnswer(parsed, response)
+    try {
+      if (response !== null && !this.#closed) answer.chunks = encodeAnswer(parsed, response)
+    } catch (error) {
+      return this.#fail(answer, parsed, error)
+    }
     answer.ready = true
     answer.metrics.seconds.observe((this.#nowMs() - answer.startedMs) / MS_PER_SECOND)
     this.#advance()
   }
 
   #fail(answer: Answer, parsed: ParsedRequest, error: unknown): void {
-    if (answer.ready) throw error // the answer was made: this is a bug of the flow, not of the request
+    if (answer.ready) throw error // of a handler that answered at once: a bug of the flow, not of the request
     const api = parsed.served.api.name
     if (error instanceof ZonewiseError) {
       if (!this.#closed) this.#logRefusal(error.message, { ...error.context, code: error.code, api })

@@ -8,6 +8,7 @@ import type { Socket } from '#shared/runtime/network.ts'
 import type { AnswerBytes } from './answer-bytes.ts'
 
 const PORTION_BYTES = 256 * 1_024
+const SMALL_BYTES = 4_096
 
 export type OutputParts = {
   readonly socket: Socket
@@ -15,6 +16,8 @@ export type OutputParts = {
   readonly nowMs: () => number
   /** Called whenever the kernel has taken what the socket was given. */
   readonly onTaken: () => void
+  /** Memory for copies, held. */
+  readonly take: (length: number) => Uint8Array
 }
 
 export class Output {
@@ -67,7 +70,7 @@ export class Output {
     let bytes = 0
     let count = 0
     while (count < this.#queue.length && bytes < PORTION_BYTES) bytes += this.#queue[count++]!.length
-    this.#portion = this.#queue.splice(0, count)
+    this.#portion = this.#joinSmall(this.#queue.splice(0, count))
     this.#portionBytes = bytes
     this.#bytes -= bytes
     if (this.#bytes === 0) this.#oldestMs = Infinity
@@ -78,16 +81,9 @@ export class Output {
    * Copies what has waited for longer than `ms` into memory of its own: one batch that a slow client has yet to read
    * would keep a whole block of others from being used again.
    */
-  copyOut(ms: number, take: (length: number) => Uint8Array): void {
+  copyOut(ms: number): void {
     if (this.#parts.nowMs() - this.#oldestMs < ms) return
-    const copy = take(this.#bytes)
-    let at = 0
-    for (const chunk of this.#queue) {
-      copy.set(chunk, at)
-      at += chunk.length
-      release(chunk)
-    }
-    this.#queue = [copy]
+    this.#queue = [this.#join(this.#queue, this.#bytes)]
     this.#oldestMs = Infinity
   }
 
@@ -98,6 +94,33 @@ export class Output {
     this.#parts.count.add(-this.#bytes)
     this.#bytes = 0
     this.#oldestMs = Infinity
+  }
+
+  /** Copies neighbours that are small together: each would cost the socket more than its bytes do. */
+  #joinSmall(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
+    const joined: Uint8Array[] = []
+    for (let from = 0; from < chunks.length;) {
+      let [to, bytes] = [from, 0]
+      while (to < chunks.length && chunks[to]!.length <= SMALL_BYTES) bytes += chunks[to++]!.length
+      if (to - from < 2) joined.push(chunks[from++]!)
+      else {
+        joined.push(this.#join(chunks.slice(from, to), bytes))
+        from = to
+      }
+    }
+    return joined
+  }
+
+  /** One copy of chunks that are let go. */
+  #join(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
+    const copy = this.#parts.take(bytes)
+    let at = 0
+    for (const chunk of chunks) {
+      copy.set(chunk, at)
+      at += chunk.length
+      release(chunk)
+    }
+    return copy
   }
 
   readonly #taken = (): void => {

@@ -48,8 +48,9 @@ function setUp(decide: (request: CommitRequest) => CommitResponse = decideAll())
   const answers: (Answer | null)[] = []
   const append = (other: Partial<PendingBatch> = {}): number => {
     const at = answers.push(null) - 1
+    const bytes = other.bytes ?? makeBatch({ valueBytes: 39 })
     return ingest.append({
-      bytes: makeBatch({ valueBytes: 39 }), shard: 0, topicId: TOPIC, partition: 0, recordCount: 1, maxTimestamp: 1, producerId: -1, producerEpoch: -1,
+      bytes, length: bytes.length, position: 0, leftOut: false, shard: 0, topicId: TOPIC, partition: 0, recordCount: 1, maxTimestamp: 1, producerId: -1, producerEpoch: -1,
       baseSequence: -1, attributes: 0, crc: 0, origin: 'c1', ...other, answer: (errorCode, baseOffset) => {
         assert.equal(answers[at], null)
         answers[at] = { errorCode, baseOffset }

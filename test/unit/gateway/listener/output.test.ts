@@ -15,7 +15,9 @@ function setUp() {
   const memory = new MemoryPool({ regionBytes: 4 * 2 ** 20, poison: true })
   const count = new AnswerBytes(2 ** 30, gatewayTwin().listenerMetrics.answerBytes)
   const now = { ms: 0 }
-  const output: Output = new Output({ socket, count, nowMs: () => now.ms, onTaken: () => { output.flush() } })
+  const output: Output = new Output({ socket, count, nowMs: () => now.ms, onTaken: () => { output.flush() },
+    take: (length) => memory.take(length)
+  })
   let mark = 0
   /** Queues an answer of chunks that lie in blocks of their own. */
   const push = (...sizes: number[]): void => {
@@ -72,10 +74,10 @@ test('output: what a slow client leaves is copied out of the memory that others 
   release(block)
   output.flush()
   now.ms = 999
-  output.copyOut(1_000, (length) => memory.take(length))
+  output.copyOut(1_000)
   assert.ok(memory.heldBytes > 1_000 * KiB)
   now.ms = 1_000
-  output.copyOut(1_000, (length) => memory.take(length))
+  output.copyOut(1_000)
   assert.ok(memory.heldBytes < 700 * KiB)
   assert.equal(output.bytes, 320 * KiB)
   push(1)
