@@ -6,6 +6,7 @@ import type { ServedApi } from '../api/served-table.ts'
 import {
   observedThroughListener, resolveZone, withClaim, zoneOfClientId, zonesDisagree, type ZoneClaim, type ZoneEvidence
 } from '../zone/client-zone.ts'
+import type { ReadAgain } from './output.ts'
 
 export type OrderKeeper = { holdOrder(): () => void }
 
@@ -95,6 +96,7 @@ export class Context implements RequestContext {
   readonly #order: OrderKeeper
   readonly clientId: string | null
   readonly #number: number // of the request on its connection
+  readAgain: ReadAgain | null = null
   #afterwards: (() => void)[] | null = null
 
   constructor(client: Client, order: OrderKeeper, clientId: string | null, number: number) {
@@ -124,6 +126,10 @@ export class Context implements RequestContext {
   afterwards(fn: () => void): void {
     this.#afterwards ??= []
     this.#afterwards.push(fn)
+  }
+
+  mayReadAgain(fn: ReadAgain): void {
+    this.readAgain = fn
   }
 
   /** The answer was taken over, or dropped. */

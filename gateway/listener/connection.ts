@@ -16,6 +16,7 @@ import type { Client, OrderKeeper } from './client.ts'
 import { encodeAnswer, parseRequest, peekApiKey, type ParsedRequest } from './dispatch.ts'
 import type { FrameArena } from './frame-arena.ts'
 import { FrameAssembler, type FrameSink } from './frame-assembler.ts'
+import { FrameQueue } from './frame-queue.ts'
 import type { LimitedLog } from '#shared/log/limited-log.ts'
 import type { NodeBytes } from './node-bytes.ts'
 import { Output } from './output.ts'
@@ -42,8 +43,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   readonly #client: Client
   readonly #assembler: FrameAssembler
   readonly #answers = new AnswerQueue()
-  #waiting: Buffer[] = [] // frames not begun, oldest first from #waitingHead
-  #waitingHead = 0
+  readonly #waiting = new FrameQueue() // frames not begun
   #requests = 0 // in work or waiting
   #requestBytes = 0
   readonly #output: Output
@@ -65,7 +65,8 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     this.#assembler = new FrameAssembler(host.arena, host.services.settings.socketRequestMaxBytes, this)
     this.#output = new Output({
       socket, count: host.services.answerBytes, nowMs: () => this.#nowMs(), onTaken: () => { this.#sent() },
-      take: (length) => host.arena.room(length)
+      take: (length) => host.arena.room(length),
+      onLost: ({ message, context, code }) => { this.#abandon(message, { ...context, code }) }
     })
     this.#activeMs = this.#nowMs()
   }
@@ -87,11 +88,11 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     this.#requests += 1
     this.#requestBytes += frame.length
     this.#host.bytes.add(frame.length)
-    if (this.#waiting.length > 0 || !this.#mayBegin(frame)) this.#waiting.push(frame)
+    if (this.#waiting.first !== undefined || !this.#mayBegin(frame)) this.#waiting.push(frame)
     else this.#begin(frame)
   }
 
-  drain(): void {} // the output is told of each write
+  drain(): void {}
 
   closed(error: Error | null): void {
     this.#closed = true
@@ -155,14 +156,14 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     return this.#closed ? 0 : this.#output.stalledMs()
   }
 
-  copyOutOldAnswers(ms: number): void {
-    this.#output.copyOut(ms)
+  /** Keeps no answer in memory that has waited longer than `ms` and can be read again. */
+  letGoOfOldAnswers(ms: number): void {
+    this.#output.letGo(ms)
   }
 
   /** Ends the connection of a client that reads nothing, though others need the room. */
   giveUp(): void {
-    this.#logRefusal('answers are not read, and others need the room', { stalledMs: Math.round(this.stalledMs()), bytes: this.#output.bytes })
-    this.destroy()
+    this.#abandon('answers are not read, and others need the room', { stalledMs: Math.round(this.stalledMs()) })
   }
 
   #mayBegin(frame: Buffer): boolean {
@@ -245,7 +246,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     this.#release(answer.frame)
     if (answer.failed) this.#muted = true
     if (answer.chunks !== null && !this.#muted && !this.#closed) {
-      answer.outCell.bytes += this.#output.push(answer.chunks)
+      answer.outCell.bytes += this.#output.push(answer.chunks, answer.context.readAgain)
       answer.outCell.requests += 1
     }
     answer.context.finish()
@@ -254,12 +255,9 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   #pump(): void {
     if (this.#pumping) return // a handler that answers at once is inside the loop below
     this.#pumping = true
-    while (this.#waitingHead < this.#waiting.length && this.#mayBegin(this.#waiting[this.#waitingHead]!)) {
-      this.#begin(this.#waiting[this.#waitingHead++]!)
-    }
-    if (this.#waitingHead >= this.#waiting.length) {
-      this.#waiting = []
-      this.#waitingHead = 0
+    for (let frame = this.#waiting.first; frame !== undefined && this.#mayBegin(frame); frame = this.#waiting.first) {
+      this.#waiting.shift()
+      this.#begin(frame)
     }
     this.#pumping = false
   }
@@ -293,6 +291,12 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     else this.#advance()
   }
 
+  /** Ends the connection in the middle of an answer. */
+  #abandon(reason: string, context: Readonly<Record<string, unknown>>): void {
+    this.#logRefusal(reason, context)
+    this.destroy()
+  }
+
   #endIfSent(): void {
     if (this.#output.bytes === 0) this.#socket.end()
   }
@@ -311,9 +315,10 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   }
 
   #dropWaiting(): void {
-    for (; this.#waitingHead < this.#waiting.length; this.#waitingHead++) this.#release(this.#waiting[this.#waitingHead]!)
-    this.#waiting = []
-    this.#waitingHead = 0
+    for (let frame = this.#waiting.first; frame !== undefined; frame = this.#waiting.first) {
+      this.#waiting.shift()
+      this.#release(frame)
+    }
   }
 
   #release(frame: Buffer): void {
