@@ -24,7 +24,7 @@ export const brokerSettings = defineSettings('BROKER', {
   storeFilesOpenMax: int({ default: 256, min: 1, max: 100_000, doc: 'Objects of the file store that are kept open for ranged reads.' }),
   storeFreeBytesMin: int({ unit: 'bytes', default: 256 * MiB, min: 0, max: 1_024 * GiB, doc: 'Free space below which chunks are refused, so that journal and snapshots still have room.' }),
   // readers
-  readCacheBytesMax: int({ unit: 'bytes', default: 32 * MiB, min: MiB, max: 256 * GiB, doc: 'Chunk bytes read from the store that are kept for readers of the zone.' }),
+  readCacheBytesMax: int({ unit: 'bytes', default: 24 * MiB, min: MiB, max: 256 * GiB, doc: 'Chunk bytes read from the store that are kept for readers of the zone.' }),
   readChunkBytesMax: int({ unit: 'bytes', default: 16 * MiB, min: 64 * KiB, max: 256 * MiB, doc: 'A chunk up to this size is read whole when a second reader wants other parts of it.' }),
   readGapBytesMax: int({ unit: 'bytes', default: 64 * KiB, min: 0, max: 16 * MiB, doc: 'Ranges of a chunk this close are read by one request.' }),
   readsMax: int({ default: 64, min: 1, max: 10_000, doc: 'Reads of the store under way for the zone; further ones wait.' }),

@@ -34,7 +34,7 @@ export const gatewaySettings = defineSettings('GATEWAY', {
   chunkGiveUpMs: int({ unit: 'ms', default: 15 * SECOND, min: 100, max: 10 * MINUTE, doc: 'How long the PUT of a chunk is repeated before its batches fail with KAFKA_STORAGE_ERROR.' }),
   commitWindow: int({ default: 8, min: 1, max: 8, doc: 'Chunks told to the leader of a shard by one request; no more are ever unanswered.' }),
   commitDeadlineMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for the leader of a shard before the same chunks are sent again.' }),
-  logCacheBytesMax: int({ unit: 'bytes', default: 32 * MiB, min: 0, max: 256 * GiB, doc: 'Chunks written last that are kept for readers of this zone.' }),
+  logCacheBytesMax: int({ unit: 'bytes', default: 24 * MiB, min: 0, max: 256 * GiB, doc: 'Chunks written last that are kept for readers of this zone.' }),
   fetchBytesMax: int({ unit: 'bytes', default: 16 * MiB, min: KiB, max: GiB, doc: 'Largest answer to a fetch, but for a bigger first batch (Kafka: fetch.max.bytes).' }),
   fetchReadsMax: int({ default: 16, min: 1, max: 10_000, doc: 'Chunks that one fetch reads from the zone\'s cache at a time.' }),
   readDeadlineMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for bytes of a chunk from the zone\'s cache or the store.' }),

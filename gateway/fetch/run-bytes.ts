@@ -4,7 +4,7 @@
  */
 import { BATCH, baseOffsetAt, batchLengthAt, codecAt, patchBatch, recordSpanAt } from '#shared/records/batch-header.ts'
 
-const SLICE_BYTES = 128 * 1_024 // a slice ends with the batch that reaches it: sockets take slices whole
+const SLICE_BYTES = 64 * 1_024 // a slice ends with the batch that reaches it: sockets take slices whole
 
 export type RunBytes =
   { readonly buffers: readonly Uint8Array[]; readonly baseOffset: number; readonly endOffset: number }

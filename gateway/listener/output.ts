@@ -10,6 +10,7 @@ import type { Socket } from '#shared/runtime/network.ts'
 import type { AnswerBytes } from './answer-bytes.ts'
 
 const PORTION_BYTES = 256 * 1_024
+const COPIED_PORTION_BYTES = 64 * 1_024
 const SMALL_BYTES = 4_096
 const FAST_MS = 20 // a client that took a portion in less is given the next by reference
 
@@ -87,10 +88,11 @@ export class Output {
   /** Gives the socket the next portion, if it has none. */
   flush(): void {
     if (!this.isReady) return
+    const bytesMax = this.#isFast ? PORTION_BYTES : COPIED_PORTION_BYTES
     const chunks: Uint8Array[] = []
     let bytes = 0
     for (const { piece } of this.#queue) {
-      if (!(piece instanceof Uint8Array) || bytes >= PORTION_BYTES) break
+      if (!(piece instanceof Uint8Array) || bytes >= bytesMax) break
       chunks.push(piece)
       bytes += piece.length
     }
