@@ -1,5 +1,5 @@
 /** Settings of the broker role. */
-import { defineSettings, int } from '#shared/config/settings.ts'
+import { bool, defineSettings, int } from '#shared/config/settings.ts'
 
 const KiB = 1_024
 const MiB = 1_024 * KiB
@@ -20,6 +20,7 @@ export const brokerSettings = defineSettings('BROKER', {
   feedSilenceMs: int({ unit: 'ms', default: 3 * SECOND, min: 100, max: 10 * MINUTE, doc: 'A view whose leader proved nothing for so long reads the journal instead.' }),
   viewStaleMs: int({ unit: 'ms', default: 10 * SECOND, min: SECOND, max: 10 * MINUTE, doc: 'A view that could not follow for so long answers readers at its tail with a retriable error.' }),
   handOverMs: int({ unit: 'ms', default: 5 * SECOND, min: 100, max: 10 * MINUTE, doc: 'How long the next leader of a shard may take to read it before it is handed over all the same.' }),
+  clockJumpFollow: bool({ default: false, doc: 'Whether a jump of the wall clock ahead by more than 10 minutes is followed though no two other nodes confirm it. Without it time goes on by the monotonic clock until the next start, which believes its clock.' }),
   viewIdleMs: int({ unit: 'ms', default: 5 * MINUTE, min: SECOND, max: 24 * 60 * MINUTE, doc: 'A view of a shard that nobody in the zone read for so long stops following.' }),
   // journal and store
   journalSegmentBytes: int({ unit: 'bytes', default: 16 * MiB, min: 64 * KiB, max: GiB, doc: 'Size of one file of the file journal; files are written through once and used again.' }),
@@ -28,7 +29,7 @@ export const brokerSettings = defineSettings('BROKER', {
   storeFilesOpenMax: int({ default: 256, min: 1, max: 100_000, doc: 'Objects of the file store that are kept open for ranged reads.' }),
   storeFreeBytesMin: int({ unit: 'bytes', default: 256 * MiB, min: 0, max: 1_024 * GiB, doc: 'Free space below which chunks are refused, so that journal and snapshots still have room.' }),
   // readers
-  readCacheBytesMax: int({ unit: 'bytes', default: 32 * MiB, min: MiB, max: 256 * GiB, doc: 'Chunk bytes read from the store that are kept for readers of the zone.' }),
+  readCacheBytesMax: int({ unit: 'bytes', default: 24 * MiB, min: MiB, max: 256 * GiB, doc: 'Chunk bytes read from the store that are kept for readers of the zone.' }),
   readChunkBytesMax: int({ unit: 'bytes', default: 16 * MiB, min: 64 * KiB, max: 256 * MiB, doc: 'A chunk up to this size is read whole when a second reader wants other parts of it.' }),
   readGapBytesMax: int({ unit: 'bytes', default: 64 * KiB, min: 0, max: 16 * MiB, doc: 'Ranges of a chunk this close are read by one request.' }),
   readsMax: int({ default: 64, min: 1, max: 10_000, doc: 'Reads of the store under way for the zone; further ones wait.' }),

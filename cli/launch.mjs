@@ -16,18 +16,29 @@ const NODE_PACKAGES = {
 }
 
 /**
- * True where this process is the Node to run on. Else it starts `script` with `args` on the installed one, and ends
- * with its exit code.
+ * True where this process is the Node to run on. Else it starts `script` with `args` on the installed one, with `flags`
+ * of its own, and ends with its exit code.
  */
-export function onNewNode(script, args) {
+export function onNewNode(script, args, flags = []) {
   if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
     if (process.env[CHOSEN] === '1') followParent()
     return true
   }
   const node = installedNode()
   if (node === null || process.env[CHOSEN] === '1') refuse(`this is ${process.version}`)
-  else handOver(node, script, args)
+  else handOver(node, script, args, flags)
   return false
+}
+
+/**
+ * Gives this process over to the same Node with `flags`, where the system can do that; else all goes on without them.
+ * What stands in NODE_OPTIONS comes first, so that an operator's word counts.
+ */
+export function setFlags(script, args, flags) {
+  const given = [...process.execArgv, process.env.NODE_OPTIONS ?? '']
+  const missing = flags.filter((flag) => !given.some((one) => one.includes(flag.split('=')[0])))
+  if (missing.length === 0 || process.channel !== undefined || process.execve === undefined) return
+  process.execve(process.execPath, [process.execPath, ...missing, ...process.execArgv, script, ...args])
 }
 
 /**
@@ -44,10 +55,10 @@ function installedNode() {
   }
 }
 
-function handOver(node, script, args) {
+function handOver(node, script, args, flags) {
   const env = { ...process.env, [CHOSEN]: '1', PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` }
   const stdio = ['inherit', 'inherit', 'inherit', 'ipc'] // over the channel the child notices that this process is gone
-  const child = spawn(node, [script, ...args], { stdio, env })
+  const child = spawn(node, [...flags, script, ...args], { stdio, env })
   // A terminal's Ctrl-C reaches the child twice then, at once: it takes both as one.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => refuse(`${node} does not run here (${error.code ?? error.message})`))

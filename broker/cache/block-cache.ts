@@ -22,9 +22,14 @@ export type BlockCacheSettings = ReadQueueSettings & {
 type Age = 'tail' | 'cold'
 type Kept = { bytes: number; isAhead: boolean } // bytes: counted in the cache's; 0 before they are here
 /** In its list as long as it has extents. */
-type CachedChunk = { readonly key: string; age: Age; readonly extents: Map<Extent, Kept>; bytes: number }
+type CachedChunk = {
+  readonly key: string; age: Age; readonly extents: Map<Extent, Kept>
+  bytes: number // kept
+  end: number | null // null: not seen yet
+}
 
 const MiB = 1_024 * 1_024
+const PIECE_BYTES = 2 * MiB // what is read together, but for a bigger range
 const COLD_SHARE = 1 / 4
 const TAIL_SHARE = 1 / 2 // what lies further behind than half a cache of chunks is cold
 /** What the bookkeeping takes, so that many small extents stay inside the bound too. */
@@ -140,7 +145,7 @@ export class BlockCache {
   /** The chunk, made the one used last; a cold reader leaves one of the tail where it is. */
   #touch(key: string, age: Age): CachedChunk {
     const { tail, cold } = this.#chunks
-    const chunk = tail.get(key) ?? cold.get(key) ?? { key, age, extents: new Map<Extent, Kept>(), bytes: 0 }
+    const chunk = tail.get(key) ?? cold.get(key) ?? { key, age, extents: new Map<Extent, Kept>(), bytes: 0, end: null }
     if (chunk.age === 'tail' && age === 'cold') return chunk
     this.#chunks[chunk.age].delete(key)
     this.#bytes[chunk.age] -= chunk.bytes
@@ -155,15 +160,16 @@ export class BlockCache {
     const { readGapBytesMax, readChunkBytesMax } = this.#settings
     const lastEnd = missing.reduce((max, { end }) => Math.max(max, end), 0)
     if (chunk.age === 'tail' && chunk.extents.size > 0 && lastEnd <= readChunkBytesMax) {
-      const guess = Math.min(Math.max(MiB, 2 * this.#chunkBytes), readChunkBytesMax)
-      return [{ start: 0, end: Math.max(lastEnd, guess) }]
+      const guess = chunk.end ?? Math.min(Math.max(MiB, 2 * this.#chunkBytes), readChunkBytesMax)
+      const pieces = cutAt([...chunk.extents.keys(), ...missing], Math.max(lastEnd, guess))
+      return pieces.filter((piece) => covering(chunk, piece) === undefined)
     }
     const joined: { readonly start: number; end: number }[] = []
     for (const { start, end } of missing) {
       const last = joined.at(-1)
-      if (last !== undefined && start >= last.start && start - last.end <= readGapBytesMax) {
-        last.end = Math.max(last.end, end)
-      } else joined.push({ start, end })
+      const isNear = last !== undefined && start >= last.start && start - last.end <= readGapBytesMax
+      if (isNear && last.end - last.start < PIECE_BYTES) last.end = Math.max(last.end, end)
+      else joined.push({ start, end })
     }
     return joined
   }
@@ -176,7 +182,7 @@ export class BlockCache {
     chunk.extents.set(extent, kept)
     extent.arrived().then(() => {
       if (isAhead && kept.isAhead) this.#aheadBytes -= range.end - extent.end // what the chunk had less
-      if (range.start === 0) this.#learnSize(extent.end, range.end)
+      this.#learnSize(chunk, range, extent.end)
       this.#keep(chunk, extent, kept)
     }, () => {
       if (kept.isAhead) this.#endAhead(kept, range)
@@ -237,15 +243,35 @@ export class BlockCache {
     }
   }
 
-  /** A read from the start that brought less than it asked for shows how big the chunk is. */
-  #learnSize(readBytes: number, askedBytes: number): void {
-    if (readBytes < askedBytes) this.#chunkBytes = Math.ceil((3 * this.#chunkBytes + readBytes) / 4)
-    else if (askedBytes > this.#chunkBytes) this.#chunkBytes = Math.min(askedBytes, this.#settings.readChunkBytesMax)
+  /** A read that brought less than it asked for shows where the chunk ends; one that did not, that it is no smaller. */
+  #learnSize(chunk: CachedChunk, { start, end }: ByteRange, readEnd: number): void {
+    if (readEnd < end && readEnd > start) {
+      chunk.end = readEnd
+      this.#chunkBytes = Math.ceil((3 * this.#chunkBytes + readEnd) / 4)
+    } else if (readEnd === end && end > this.#chunkBytes)
+      this.#chunkBytes = Math.min(end, this.#settings.readChunkBytesMax)
   }
 }
 
 function sumOf(ranges: readonly ByteRange[]): number {
   return ranges.reduce((sum, { start, end }) => sum + end - start, 0)
+}
+
+/**
+ * [0, end) in pieces, cut only where a range is known to begin or to end: big blocks of memory fit badly beside each
+ * other, and a piece that cuts a range in two is of no use to who wants it.
+ */
+function cutAt(known: readonly ByteRange[], end: number): ByteRange[] {
+  const bounds = known.flatMap((range) => [range.start, range.end]).filter((bound) => bound < end).sort((a, b) => a - b)
+  const pieces: ByteRange[] = []
+  let start = 0
+  for (const bound of bounds) {
+    const isInside = known.some((range) => range.start < bound && bound < range.end)
+    if (isInside || bound - start < PIECE_BYTES) continue
+    pieces.push({ start, end: bound })
+    start = bound
+  }
+  return [...pieces, { start, end }]
 }
 
 function covering({ extents }: CachedChunk, range: ByteRange): Extent | undefined {

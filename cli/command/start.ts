@@ -3,32 +3,28 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { deprecatedUses, refuseUnknown, type SettingSources, unknownEnv } from '#shared/config/settings.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
-import type { NodeAddress } from '#shared/cluster/membership.ts'
 import { isRedisAddress } from '#shared/journal/redis-address.ts'
-import { redisSettings } from '#shared/journal/redis-config.ts'
 import type { Log } from '#shared/log/log.ts'
-import { transportSettings } from '#shared/transport/config.ts'
 import { Metrics } from '#shared/metrics/metrics.ts'
 import { sleep } from '#shared/runtime/runtime.ts'
-import { brokerSettings } from '#broker/config.ts'
-import { gatewaySettings } from '#gateway/config.ts'
+import { brokerSettings, type BrokerSettings } from '#broker/config.ts'
+import { gatewaySettings, type GatewaySettings } from '#gateway/config.ts'
 import { storeSettings } from '#shared/store/config.ts'
-import { clusterSettings, type ClusterSettings } from '../cluster-config.ts'
 import { nodeSettings, type NodeSettings } from '../config.ts'
-import { serveHttp, type HttpServer } from '../http/http-server.ts'
+import { serveHttp } from '../http/http-server.ts'
 import { exposeLedger, exposeProcess } from '../metrics.ts'
 import { startEmbedded } from '../node/embedded.ts'
-import type { Running, StartOptions } from '../node/types.ts'
-import { Waiting } from '../node/waiting.ts'
+import type { Running } from '../node/types.ts'
 import { newNodeNetwork } from '../platform/node-network.ts'
 import { nodeRuntime } from '../platform/node-runtime.ts'
-import { requireOpenFiles } from '../platform/open-files.ts'
+import { connectionsWithin, requireOpenFiles } from '../platform/open-files.ts'
 import { newPinoLog } from '../platform/pino-log.ts'
 import { SETTINGS_TABLES } from '../settings-tables.ts'
 import { version } from '../version.ts'
 import { type Arguments, splitHostPort } from './arguments.ts'
 import { EXIT, type Terminal } from './command.ts'
-import { ANY_HOST, parseListeners } from './listener-spec.ts'
+import { parseListeners } from './listener-spec.ts'
+import { startInCluster } from './start-cluster.ts'
 
 const READY_POLL_MS = 25
 const READY_REPORT_MS = 10_000
@@ -48,7 +44,8 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   const settings = nodeSettings.load(given)
   const sources = { ...given, file: { ...defaultsFor(settings), ...given.file } }
   const parts = {
-    gatewaySettings: gatewaySettings.load(sources), brokerSettings: brokerSettings.load(sources), storeSettings: storeSettings.load(sources)
+    gatewaySettings: gatewaySettings.load(sources), brokerSettings: brokerSettings.load(sources),
+    storeSettings: storeSettings.load(sources)
   }
   const specs = args.lists.get('listener') ?? []
   const listeners = specs.length === 0 && isRedisAddress(settings.journal) ? [] : parseListeners(specs)
@@ -56,7 +53,7 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   if (httpAddress === null) {
     throw new ZonewiseError('SETTING_INVALID', 'the http address is not HOST:PORT', { http: settings.http })
   }
-  requireOpenFiles()
+  const openFilesMax = requireOpenFiles()
 
   const format = settings.logFormat === 'auto' ? (terminal.stderr.isTTY === true ? 'text' : 'json') : settings.logFormat
   const log = newPinoLog({ format, level: settings.logLevel })
@@ -65,6 +62,7 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   for (const sentence of deprecatedUses(SETTINGS_TABLES, given)) log.warn('a deprecated setting is used', { sentence })
   const unknown = unknownEnv(SETTINGS_TABLES, terminal.env)
   if (unknown.length > 0) log.warn('environment variables that are no settings are ignored', { names: unknown })
+  const gateway = withinOpenFiles(openFilesMax, parts, listeners.length, log)
   const startedMs = nodeRuntime.clock.monotonicMs()
   const http = await serveHttp({ ...httpAddress, runtime: nodeRuntime })
   const metrics = new Metrics()
@@ -74,11 +72,12 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
     const options = {
       data: settings.data, store: settings.store === '' ? undefined : settings.store,
       journal: settings.journal === '' ? undefined : settings.journal, listeners, shards: settings.shards,
-      ...parts, memory, env: terminal.env, runtime: nodeRuntime, network: newNodeNetwork(), log, metrics,
+      ...parts, gatewaySettings: gateway, memory, env: terminal.env, runtime: nodeRuntime,
+      network: newNodeNetwork(), log, metrics,
       onFatal: endOnFatal(terminal, log)
     }
     running = isRedisAddress(settings.journal)
-      ? await startInCluster({ ...options, journal: settings.journal }, { sources, http, httpAddress, signal: stopping.signal })
+      ? await startInCluster({ ...options, journal: settings.journal }, { sources, http, httpAddress, stopping: stopping.signal })
       : await startEmbedded(options)
   } catch (error) {
     await http.close()
@@ -107,39 +106,17 @@ export async function start(args: Arguments, terminal: Terminal): Promise<number
   return code
 }
 
-type ClusterStart = {
-  readonly sources: SettingSources
-  readonly http: HttpServer
-  readonly httpAddress: NodeAddress
-  readonly signal: AbortSignal
-}
+type Parts = { readonly gatewaySettings: GatewaySettings; readonly brokerSettings: BrokerSettings }
 
-/** What only nodes of a cluster need is loaded by them only: the clients of Redis and of the store take 0.3 s. */
-async function startInCluster(
-  options: StartOptions & { readonly journal: string }, { sources, http, httpAddress, signal }: ClusterStart
-): Promise<Running> {
-  const { startClustered } = await import('../node/clustered.ts')
-  const { log } = options
-  const waiting = new Waiting({ runtime: nodeRuntime, log, signal })
-  http.attachWaiting(() => waiting.missing)
-  const settings = clusterSettings.load(sources)
-  return startClustered({
-    ...options, clusterSettings: settings, redisSettings: redisSettings.load(sources),
-    transportSettings: transportSettings.load(sources), rpc: advertisedHttp(settings, { ...httpAddress, port: http.port }),
-    attachRpc: (accept) => { http.attachRpc(accept) }, waiting
-  })
-}
-
-function advertisedHttp({ httpAdvertised }: ClusterSettings, bound: NodeAddress): NodeAddress {
-  if (httpAdvertised === '') {
-    if (!ANY_HOST.has(bound.host)) return bound
-    throw new ZonewiseError('SETTING_INVALID', 'other nodes need an address of this one', {
-      why: `--http ${bound.host} needs --http-advertised HOST:PORT, what other nodes connect to`
-    })
-  }
-  const address = splitHostPort(httpAdvertised)
-  if (address !== null) return { host: address.host, port: address.port === 0 ? bound.port : address.port }
-  throw new ZonewiseError('SETTING_INVALID', 'the advertised http address is not HOST:PORT', { httpAdvertised })
+/** Fewer connections than set where the limit of open files would not do: store and journal need some too. */
+function withinOpenFiles(limit: number | null, parts: Parts, gateways: number, log: Log): GatewaySettings {
+  const { gatewaySettings: settings, brokerSettings: { storeFilesOpenMax } } = parts
+  const wanted = { connectionsMax: settings.connectionsMax, gateways, storeFilesOpenMax }
+  const connectionsMax = connectionsWithin(limit, wanted)
+  if (connectionsMax === settings.connectionsMax) return settings
+  const facts = { connectionsMax, asSet: settings.connectionsMax, openFilesMax: limit }
+  log.info('connections of each gateway are bounded by the limit of open files', facts)
+  return { ...settings, connectionsMax }
 }
 
 async function stop(running: Running, settings: NodeSettings, log: Log): Promise<number> {

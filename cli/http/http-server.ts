@@ -69,6 +69,7 @@ export async function serveHttp({ host, port, runtime }: HttpOptions): Promise<H
     answers.close()
     throw error
   }
+  server.on('error', () => {}) // an accept that failed (out of files): the next one may succeed
   const address = server.address()
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,

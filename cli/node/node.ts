@@ -16,6 +16,7 @@ import { CommitService } from '#broker/partition/commit-service.ts'
 import { ReaderMetrics } from '#broker/reader/metrics.ts'
 import { ZoneReader } from '#broker/reader/zone-reader.ts'
 import { ShardMetrics } from '#broker/shard/metrics.ts'
+import { LeaderClock } from '#broker/shard/leader-clock.ts'
 import { ShardHost } from '#broker/shard/shard-host.ts'
 import type { GatewaySettings } from '#gateway/config.ts'
 import { Fetcher } from '#gateway/fetch/fetcher.ts'
@@ -64,8 +65,9 @@ export class ZonewiseNode {
     const { info, membership, leases = NO_LEASES, journal, store, transport, runtime, log, brokerSettings: settings } = parts
     const { nodeId, zone, roles } = info
     this.#parts = parts
+    const clock = new LeaderClock({ nodeId, clock: runtime.clock, membership, log, settings })
     this.#host = new ShardHost({
-      nodeId, leads: roles.broker, membership, leases, journal, store, transport, runtime, log,
+      nodeId, leads: roles.broker, membership, leases, journal, store, transport, runtime: { ...runtime, clock }, log,
       metrics: new ShardMetrics(parts.metrics, zone), settings
     })
   }

@@ -11,6 +11,7 @@ import { chunkKey } from '#shared/object/chunk-ref.ts'
 import { FETCH_TAGS_NONE, type FetchRequest, type FetchResponse } from '#shared/wire/api/fetch.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { Planned, Run } from '../fetch/fetcher.ts'
+import { storedOf, type TakenRun } from '../fetch/read-again.ts'
 import { takeBatches } from '../fetch/run-bytes.ts'
 import { authorize, throttle, type GatewayServices, type Handler, type RequestContext } from './handler.ts'
 import { checkNamed } from './request-bounds.ts'
@@ -172,6 +173,8 @@ async function readAll({ context, version, maxBytes, services, wanted }: Reading
   if (ahead.length > 0) services.fetcher.readAhead(ahead)
   const buffers = await reading
   context.afterwards(() => { for (const held of buffers) releaseAll(held ?? []) })
+  const runs: TakenRun[] = []
+  context.mayReadAgain((chunk) => storedOf(chunk, runs, services.fetcher, context.signal))
   const records = new Map<Wanted, Uint8Array[]>()
   const stopped = new Set<Wanted>() // order inside a partition: nothing behind a cut or a gap
   let left = maxBytes
@@ -183,6 +186,7 @@ async function readAll({ context, version, maxBytes, services, wanted }: Reading
     const bytesMax = Math.min(left, one.asked.partitionMaxBytes - used)
     const limits = { bytesMax, atLeastOne: left === maxBytes, zstdAllowed: version >= ZSTD_SINCE }
     const taken = buffers[i] == null ? UNREADABLE : takeBatches({ ...run, buffers: buffers[i] }, one.asked.fetchOffset, limits)
+    if (taken.bytes > 0) runs.push({ run, taken })
     for (const slice of taken.slices) slices.push(slice)
     left -= taken.bytes
     if (taken.end === 'all') continue
@@ -193,7 +197,7 @@ async function readAll({ context, version, maxBytes, services, wanted }: Reading
   return records
 }
 
-const UNREADABLE = { slices: [], bytes: 0, end: 'unreadable' } as const
+const UNREADABLE = { slices: [], start: 0, bytes: 0, end: 'unreadable' } as const
 const ERROR_OF_END = {
   unreadable: KAFKA_ERROR.KAFKA_STORAGE_ERROR, 'not of the run': KAFKA_ERROR.KAFKA_STORAGE_ERROR,
   'zstd not allowed': KAFKA_ERROR.UNSUPPORTED_COMPRESSION_TYPE

@@ -17,6 +17,7 @@ import type { GatewaySettings } from '../config.ts'
 import type { Fetcher } from '../fetch/fetcher.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { AnswerBytes } from '../listener/answer-bytes.ts'
+import type { ReadAgain } from '../listener/output.ts'
 import type { ZoneEvidence } from '../zone/client-zone.ts'
 
 export type RequestContext = {
@@ -38,6 +39,8 @@ export type RequestContext = {
   holdOrder(): () => void
   /** Calls `fn` once when the connection has taken over the answer, and holds what it names by reference, or dropped it. */
   afterwards(fn: () => void): void
+  /** Says where chunks of the answer can be had again: if the client is slow to read them they are not kept. */
+  mayReadAgain(fn: ReadAgain): void
 }
 
 export type GatewayServices = {

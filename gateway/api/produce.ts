@@ -9,6 +9,7 @@ import { BATCH, checkBatch, newBatchFacts, stampAppendTime } from '#shared/recor
 import type { ProduceRequest, ProduceResponse } from '#shared/wire/api/produce.ts'
 import { KAFKA_ERROR, kafkaErrorName } from '#shared/wire/error-codes.ts'
 import { authorize, throttle, type GatewayServices, type Handler, type RequestContext } from './handler.ts'
+import { ProducedBatch, type BatchOwner } from './produced-batch.ts'
 import { batchFault, type BatchFault, type RecordErrors } from './record-checks.ts'
 import { checkNamed } from './request-bounds.ts'
 import { findTopics } from './topic-lookup.ts'
@@ -80,7 +81,7 @@ function countOf(asked: PartitionData): number {
   return asked.reduce((count, { index }) => Math.max(count, index + 1), 0)
 }
 
-class Produce {
+class Produce implements BatchOwner<PartitionAnswer> {
   readonly #context: RequestContext
   readonly #version: number
   readonly #request: ProduceRequest
@@ -155,22 +156,27 @@ class Produce {
       facts.maxTimestamp = nowMs
       facts.attributes |= BATCH.timestampTypeBit
     }
-    const { recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes, crc } = facts
-    const taken = this.#services.ingest.append({
-      bytes: records, shard: shardOfPartition(topicId, partition, shardCount), topicId, partition,
-      recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes, crc,
-      origin: this.#context.connectionId,
-      answer: (errorCode, baseOffset, logAppendTimeMs, logStartOffset) => {
-        if (this.#over) return
-        answer.errorCode = errorCode
-        answer.baseOffset = baseOffset
-        answer.logAppendTimeMs = stampsAppendTime && errorCode === 0 ? maxTimestamp : logAppendTimeMs
-        answer.logStartOffset = logStartOffset
-        this.#decrement()
-      }
-    })
-    if (taken === 0) this.#waiting += 1
-    return taken
+    const shard = shardOfPartition(topicId, partition, shardCount)
+    const batch = new ProducedBatch(this, answer, records, facts, { shard, topicId, partition, stampsAppendTime })
+    const refused = this.#services.ingest.append(batch)
+    if (refused === 0) this.#waiting += 1
+    return refused
+  }
+
+  /** Called once for each batch that the ingest took. */
+  decided(
+    answer: PartitionAnswer, errorCode: number, baseOffset: number, logAppendTimeMs: number, logStartOffset: number
+  ): void {
+    if (this.#over) return
+    answer.errorCode = errorCode
+    answer.baseOffset = baseOffset
+    answer.logAppendTimeMs = logAppendTimeMs
+    answer.logStartOffset = logStartOffset
+    this.#decrement()
+  }
+
+  get connectionId(): string {
+    return this.#context.connectionId
   }
 
   #decrement(): void {

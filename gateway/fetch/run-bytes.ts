@@ -4,6 +4,8 @@
  */
 import { BATCH, baseOffsetAt, batchLengthAt, codecAt, patchBatch, recordSpanAt } from '#shared/records/batch-header.ts'
 
+const SLICE_BYTES = 64 * 1_024 // a slice ends with the batch that reaches it: sockets take slices whole
+
 export type RunBytes =
   { readonly buffers: readonly Uint8Array[]; readonly baseOffset: number; readonly endOffset: number }
 
@@ -11,7 +13,8 @@ export type RunBytes =
 export type TakeLimits = { readonly bytesMax: number; readonly atLeastOne: boolean; readonly zstdAllowed: boolean }
 
 export type Taken = {
-  readonly slices: readonly Uint8Array[]
+  readonly slices: readonly Uint8Array[] // follow each other in the run
+  readonly start: number // of the first, in the bytes of the run
   readonly bytes: number
   readonly end: 'all' | 'full' | 'zstd not allowed' | 'not of the run' // why nothing more was taken
 }
@@ -24,18 +27,23 @@ export function takeBatches(run: RunBytes, fetchOffset: number, limits: TakeLimi
   const slices: Uint8Array[] = []
   let offset = run.baseOffset
   let bytes = 0
+  let start = 0
   for (const buffer of run.buffers) {
     let from = -1 // start of the slice that grows now
     let at = 0
     while (at < buffer.byteLength) {
       const length = batchLengthAt(buffer, at)
       const span = length === -1 ? -1 : recordSpanAt(buffer, at)
-      if (span < 1 || offset + span > run.endOffset) return { slices: [], bytes: 0, end: 'not of the run' }
+      if (span < 1 || offset + span > run.endOffset) return NOT_OF_THE_RUN
       if (offset + span > fetchOffset) {
         const end = reasonToEnd(buffer, at, length, bytes, limits)
         if (end !== null) {
           if (from !== -1) slices.push(buffer.subarray(from, at))
-          return { slices, bytes, end }
+          return { slices, start, bytes, end }
+        }
+        if (from !== -1 && at - from >= SLICE_BYTES) {
+          slices.push(buffer.subarray(from, at))
+          from = at
         }
         if (from === -1) from = at
         bytes += length
@@ -43,11 +51,14 @@ export function takeBatches(run: RunBytes, fetchOffset: number, limits: TakeLimi
       }
       offset += span
       at += length
+      if (bytes === 0) start += length
     }
     if (from !== -1) slices.push(from === 0 ? buffer : buffer.subarray(from))
   }
-  return offset === run.endOffset ? { slices, bytes, end: 'all' } : { slices: [], bytes: 0, end: 'not of the run' }
+  return offset === run.endOffset ? { slices, start, bytes, end: 'all' } : NOT_OF_THE_RUN
 }
+
+const NOT_OF_THE_RUN: Taken = { slices: [], start: 0, bytes: 0, end: 'not of the run' }
 
 function reasonToEnd(
   buffer: Uint8Array, at: number, length: number, bytes: number, { bytesMax, atLeastOne, zstdAllowed }: TakeLimits

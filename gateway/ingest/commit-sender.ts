@@ -15,13 +15,13 @@ import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { IngestMetrics } from './metrics.ts'
-import type { PlacedBatch } from './open-chunk.ts'
+import type { PendingBatch } from './open-chunk.ts'
 
 export type CommitUnit = {
   readonly chunkSeq: number
   readonly checksum: number
   readonly rows: Uint8Array
-  readonly batches: readonly PlacedBatch[] // in the order of the rows
+  readonly batches: readonly PendingBatch[] // in the order of the rows
   readonly decided: () => void
 }
 
@@ -138,7 +138,7 @@ export class CommitSender {
   #giveUp(): void {
     this.#refusesUntilMs = this.#parts.runtime.clock.monotonicMs() + QUARANTINE_MS
     for (const unit of this.#queue.splice(0)) {
-      for (const { batch } of unit.batches) batch.answer(KAFKA_ERROR.KAFKA_STORAGE_ERROR, -1, -1, -1)
+      for (const batch of unit.batches) batch.answer(KAFKA_ERROR.KAFKA_STORAGE_ERROR, -1, -1, -1)
       unit.decided()
     }
   }
@@ -150,7 +150,7 @@ export class CommitSender {
   #refuse(unit: CommitUnit): void {
     const { shard, log } = this.#parts
     log.error('leader refused a chunk for good', { shard, chunkSeq: unit.chunkSeq })
-    for (const { batch } of unit.batches) batch.answer(KAFKA_ERROR.REQUEST_TIMED_OUT, -1, -1, -1)
+    for (const batch of unit.batches) batch.answer(KAFKA_ERROR.REQUEST_TIMED_OUT, -1, -1, -1)
     unit.decided()
   }
 }
@@ -158,7 +158,7 @@ export class CommitSender {
 function answer({ batches, decided }: CommitUnit, answers: Uint8Array): void {
   let next = 0
   forEachAnswer(answers, (errorCode, baseOffset, logAppendTimeMs, logStartOffset) => {
-    batches[next++]!.batch.answer(errorCode, baseOffset, logAppendTimeMs, logStartOffset)
+    batches[next++]!.answer(errorCode, baseOffset, logAppendTimeMs, logStartOffset)
   })
   decided()
 }

@@ -9,6 +9,7 @@
 import { releaseAll, retain, type MemoryPool } from '#shared/binary/memory-pool.ts'
 import type { Membership } from '#shared/cluster/membership.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { LimitedLog } from '#shared/log/limited-log.ts'
 import type { Log } from '#shared/log/log.ts'
 import { Metrics } from '#shared/metrics/metrics.ts'
 import { LANE, type Source } from '#shared/object/chunk-ref.ts'
@@ -24,7 +25,7 @@ import { writeChunk } from './chunk-writer.ts'
 import { CommitSender } from './commit-sender.ts'
 import { LogCache } from './log-cache.ts'
 import { IngestMetrics } from './metrics.ts'
-import { OpenChunk, type PartitionBatches, type PendingBatch, type PlacedBatch, type SealedChunk } from './open-chunk.ts'
+import { OpenChunk, type PartitionBatches, type PendingBatch, type SealedChunk } from './open-chunk.ts'
 
 const STOP_LOOK_MS = 5
 const DEADLINE_BUCKET_MS = 250
@@ -69,6 +70,7 @@ export class Ingest {
   readonly deadlines: Deadlines
   readonly #parts: IngestParts
   readonly #metrics: IngestMetrics
+  readonly #limited: LimitedLog
   readonly #senders = new Map<number, CommitSender>()
   readonly #inFlight: InFlight[] = [] // in order of chunkSeq, until released to the leaders
   readonly #toWrite: InFlight[] = [] // those of them whose PUT has not begun
@@ -91,6 +93,7 @@ export class Ingest {
     this.cache = new LogCache(this.source, settings.logCacheBytesMax)
     this.deadlines = new Deadlines(runtime, DEADLINE_BUCKET_MS)
     this.#metrics = parts.metrics ?? new IngestMetrics(new Metrics(), '')
+    this.#limited = new LimitedLog(parts.log, runtime.clock)
     this.#metrics.watch(() => ({ undecidedBytes: this.#bytes, puts: this.#puts, logCacheBytes: this.cache.bytes }))
   }
 
@@ -104,7 +107,7 @@ export class Ingest {
    * @returns 0, or a retriable Kafka error code: nothing was taken, `answer` is not called.
    */
   append(batch: PendingBatch): number {
-    const length = batch.bytes.byteLength
+    const { length } = batch
     const { ingestBytesMax, chunkBytesMax } = this.#parts.settings
     if (this.#stopping || this.#lost) return KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
     if (this.#senders.get(batch.shard)?.refuses === true) return KAFKA_ERROR.KAFKA_STORAGE_ERROR
@@ -194,7 +197,7 @@ export class Ingest {
   }
 
   async #write(inFlight: InFlight): Promise<void> {
-    const { store, runtime, settings, log } = this.#parts
+    const { store, runtime, settings } = this.#parts
     const { chunk } = inFlight
     const begunMs = runtime.clock.monotonicMs()
     this.#puts += 1
@@ -207,7 +210,7 @@ export class Ingest {
       if (!(error instanceof ZonewiseError)) throw error
       inFlight.outcome = 'given up'
       this.#metrics.givenUp.add(1)
-      if (!this.#killed) log.error('chunk given up', { key: chunk.key, reason: explain(error) })
+      if (!this.#killed) this.#limited.error('chunk given up', { key: chunk.key, reason: explain(error) })
       if (error.code === 'OBJECT_EXISTS') this.#lost = true
     }
     this.#puts -= 1
@@ -243,12 +246,11 @@ export class Ingest {
 
   #commitShard(chunk: SealedChunk, shard: number, partitions: readonly PartitionBatches[]): void {
     const { ref: { chunkSeq }, checksum } = chunk
-    const kept = partitions.map((partition) => ({ ...partition, placed: partition.placed.filter(({ leftOut }) => !leftOut) }))
-      .filter(({ placed }) => placed.length > 0)
+    const kept = partitions.some(({ batches }) => batches.some(isLeftOut)) ? withoutLeftOut(partitions) : partitions
     if (kept.length === 0) return
-    const batches = kept.flatMap(({ placed }) => placed)
-    const bytes = batches.reduce((sum, { batch }) => sum + batch.bytes.byteLength, 0)
-    const rows = writeRows(kept.map(({ topicId, partition, placed }) => ({ topicId, partition, batches: placed.map(toRow) })))
+    const batches = kept.flatMap((partition) => partition.batches)
+    const bytes = batches.reduce((sum, { length }) => sum + length, 0)
+    const rows = writeRows(kept)
     this.#sender(shard).push({ chunkSeq, checksum, rows, batches, decided: () => { this.#count(shard, -bytes) } })
   }
 
@@ -265,12 +267,13 @@ export class Ingest {
   /** Fails the batches of a chunk that is not durable, and all behind them that must not overtake them. */
   #giveUp(chunk: SealedChunk): void {
     const lost = new Set<string>()
-    for (const { placed } of chunk.partitions)
-      for (const entry of placed) {
-        if (entry.leftOut) continue // what came behind it has failed already, what comes now is a new attempt
-        lost.add(orderKey(entry.batch))
-        this.#fail(entry)
+    for (const { batches } of chunk.partitions) {
+      for (const batch of batches) {
+        if (batch.leftOut) continue // what came behind it has failed already, what comes now is a new attempt
+        lost.add(orderKey(batch))
+        this.#fail(batch)
       }
+    }
     releaseAll(chunk.payload)
     for (const { chunk: later } of this.#inFlight) this.#leaveOut(later.partitions, lost)
     const open = this.#open
@@ -295,27 +298,32 @@ export class Ingest {
   /** Fails the batches of these orders, or all, and returns them. */
   #leaveOut(partitions: Iterable<PartitionBatches>, lost: ReadonlySet<string> | null): Uint8Array[] {
     const failed: Uint8Array[] = []
-    for (const { placed } of partitions)
-      for (const entry of placed) {
-        if (entry.leftOut || lost?.has(orderKey(entry.batch)) === false) continue
-        this.#fail(entry)
-        failed.push(entry.batch.bytes)
+    for (const { batches } of partitions) {
+      for (const batch of batches) {
+        if (batch.leftOut || lost?.has(orderKey(batch)) === false) continue
+        this.#fail(batch)
+        failed.push(batch.bytes)
       }
+    }
     return failed
   }
 
-  #fail(entry: PlacedBatch): void {
-    entry.leftOut = true
-    this.#count(entry.batch.shard, -entry.batch.bytes.byteLength)
-    entry.batch.answer(KAFKA_ERROR.KAFKA_STORAGE_ERROR, -1, -1, -1)
+  #fail(batch: PendingBatch): void {
+    batch.leftOut = true
+    this.#count(batch.shard, -batch.length)
+    batch.answer(KAFKA_ERROR.KAFKA_STORAGE_ERROR, -1, -1, -1)
   }
+}
+
+function isLeftOut({ leftOut }: PendingBatch): boolean {
+  return leftOut
+}
+
+function withoutLeftOut(partitions: readonly PartitionBatches[]): PartitionBatches[] {
+  return partitions.map((partition) => ({ ...partition, batches: partition.batches.filter(({ leftOut }) => !leftOut) }))
+    .filter(({ batches }) => batches.length > 0)
 }
 
 function orderKey({ topicId, partition, producerId, origin }: PendingBatch): string {
   return `${topicId}/${partition}/${producerId === -1 ? origin : producerId}`
-}
-
-function toRow({ position, batch }: PlacedBatch): Parameters<typeof writeRows>[0][number]['batches'][number] {
-  const { bytes, recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes } = batch
-  return { position, length: bytes.byteLength, recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes }
 }

@@ -3,14 +3,12 @@
  * A batch keeps its place in arrival order inside its partition; sealing sorts partitions and fixes positions.
  */
 import { chunkKey, type ChunkRef } from '#shared/object/chunk-ref.ts'
-import { encodeFooter, type ChunkPartition } from '#shared/object/chunk.ts'
-
-export type BatchAnswer = (errorCode: number, baseOffset: number, logAppendTimeMs: number, logStartOffset: number) =>
-  void
+import { encodeFooter } from '#shared/object/chunk.ts'
 
 /** One batch from the door to its answer. `bytes` is exactly one batch and is referenced, not copied. */
 export type PendingBatch = {
   readonly bytes: Uint8Array
+  readonly length: number // of `bytes`, which may be other bytes once the batch is given up
   readonly shard: number
   readonly topicId: string
   readonly partition: number
@@ -22,62 +20,65 @@ export type PendingBatch = {
   readonly attributes: number
   readonly crc: number
   readonly origin: string // connection: order is kept per (partition, producer or connection)
-  readonly answer: BatchAnswer
+  position: number // in its chunk, once that is sealed
+  leftOut: boolean // has failed, and is not committed
+  /** Called once, with what was decided. */
+  answer(errorCode: number, baseOffset: number, logAppendTimeMs: number, logStartOffset: number): void
 }
 
-export type PlacedBatch = { readonly batch: PendingBatch; position: number; leftOut: boolean }
 export type PartitionBatches = {
-  readonly shard: number; readonly topicId: string; readonly partition: number; readonly placed: PlacedBatch[]
+  readonly shard: number; readonly topicId: string; readonly partition: number; readonly batches: PendingBatch[]
 }
 
 export class OpenChunk {
-  readonly #partitions = new Map<string, PartitionBatches>()
+  readonly #topics = new Map<string, Map<number, PartitionBatches>>() // by topicId and partition
   bytes = 0
 
   add(batch: PendingBatch): void {
-    const key = `${batch.topicId}/${batch.partition}`
-    let partition = this.#partitions.get(key)
-    if (partition === undefined) {
-      partition = { shard: batch.shard, topicId: batch.topicId, partition: batch.partition, placed: [] }
-      this.#partitions.set(key, partition)
-    }
-    partition.placed.push({ batch, position: 0, leftOut: false })
-    this.bytes += batch.bytes.byteLength
+    const { shard, topicId, partition } = batch
+    let partitions = this.#topics.get(topicId)
+    if (partitions === undefined) this.#topics.set(topicId, (partitions = new Map<number, PartitionBatches>()))
+    const known = partitions.get(partition)
+    if (known === undefined) partitions.set(partition, { shard, topicId, partition, batches: [batch] })
+    else known.batches.push(batch)
+    this.bytes += batch.length
   }
 
-  partitions(): Iterable<PartitionBatches> {
-    return this.#partitions.values()
+  partitions(): PartitionBatches[] {
+    return [...this.#topics.values()].flatMap((partitions) => [...partitions.values()])
   }
 
   /** Removes what was left out; true if nothing remains. */
   dropLeftOut(): boolean {
-    for (const [key, partition] of this.#partitions) {
-      const { placed } = partition
-      const kept = placed.filter(({ leftOut, batch }) => {
-        if (leftOut) this.bytes -= batch.bytes.byteLength
-        return !leftOut
-      })
-      if (kept.length === 0) this.#partitions.delete(key)
-      else if (kept.length < placed.length) this.#partitions.set(key, { ...partition, placed: kept })
+    for (const [topicId, partitions] of this.#topics) {
+      for (const [partition, of] of partitions) {
+        const kept = of.batches.filter(({ leftOut, length }) => {
+          if (leftOut) this.bytes -= length
+          return !leftOut
+        })
+        if (kept.length === 0) partitions.delete(partition)
+        else if (kept.length < of.batches.length) partitions.set(partition, { ...of, batches: kept })
+      }
+      if (partitions.size === 0) this.#topics.delete(topicId)
     }
-    return this.#partitions.size === 0
+    return this.#topics.size === 0
   }
 
   seal(ref: ChunkRef, clusterId: string): SealedChunk {
-    const partitions = [...this.#partitions.values()].sort((a, b) =>
+    const partitions = this.partitions().sort((a, b) =>
       a.shard - b.shard || (a.topicId < b.topicId ? -1 : a.topicId > b.topicId ? 1 : a.partition - b.partition))
     const payload: Uint8Array[] = []
-    let position = 0
-    for (const { placed } of partitions)
-      for (const entry of placed) {
-        entry.position = position
-        position += entry.batch.bytes.byteLength
-        payload.push(entry.batch.bytes)
+    let payloadBytes = 0
+    for (const { batches } of partitions) {
+      for (const batch of batches) {
+        batch.position = payloadBytes
+        payloadBytes += batch.length
+        payload.push(batch.bytes)
       }
-    const footer = encodeFooter({ ref, clusterId, partitions: partitions.map(toFooter) })
+    }
+    const footer = encodeFooter({ ref, clusterId, partitions })
     return {
-      ref, key: chunkKey(ref), partitions, payload, payloadBytes: position, footer: footer.bytes,
-      checksum: footer.checksum
+      ref, key: chunkKey(ref), partitions, payload, payloadBytes, footer: footer.bytes, checksum: footer.checksum
     }
   }
 }
@@ -90,14 +91,4 @@ export type SealedChunk = {
   readonly payloadBytes: number
   readonly footer: Uint8Array
   readonly checksum: number
-}
-
-function toFooter({ shard, topicId, partition, placed }: PartitionBatches): ChunkPartition {
-  return {
-    shard, topicId, partition,
-    batches: placed.map(({ position, batch }) => ({
-      position, length: batch.bytes.byteLength, recordCount: batch.recordCount, maxTimestamp: batch.maxTimestamp,
-      crc: batch.crc
-    }))
-  }
 }

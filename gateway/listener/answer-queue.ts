@@ -4,10 +4,11 @@
  */
 import type { LedgerCell } from '#shared/ledger/ledger.ts'
 import type { ApiMetrics } from '../metrics.ts'
+import type { Context } from './client.ts'
 
 export type Answer = {
   readonly frame: Buffer // its request, held until it is answered
-  readonly context: { finish(): void } // told when the answer was taken over, or dropped
+  readonly context: Context // told when the answer was taken over, or dropped
   readonly pipelined: boolean
   readonly outCell: LedgerCell
   readonly startedMs: number

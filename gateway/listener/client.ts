@@ -6,6 +6,7 @@ import type { ServedApi } from '../api/served-table.ts'
 import {
   observedThroughListener, resolveZone, withClaim, zoneOfClientId, zonesDisagree, type ZoneClaim, type ZoneEvidence
 } from '../zone/client-zone.ts'
+import type { ReadAgain } from './output.ts'
 
 export type OrderKeeper = { holdOrder(): () => void }
 
@@ -52,7 +53,7 @@ export class Client {
       this.claim('client.id', zoneOfClientId(clientId))
     }
     this.#requests += 1
-    return new Context(this, order, clientId, `${this.connectionId}-${this.#requests}`)
+    return new Context(this, order, clientId, this.#requests)
   }
 
   /** Keeps what the client says of its zone; says it once if what we see is another. */
@@ -94,16 +95,18 @@ export class Context implements RequestContext {
   readonly #client: Client
   readonly #order: OrderKeeper
   readonly clientId: string | null
-  readonly requestId: string
-  readonly #afterwards: (() => void)[] = []
+  readonly #number: number // of the request on its connection
+  readAgain: ReadAgain | null = null
+  #afterwards: (() => void)[] | null = null
 
-  constructor(client: Client, order: OrderKeeper, clientId: string | null, requestId: string) {
+  constructor(client: Client, order: OrderKeeper, clientId: string | null, number: number) {
     this.#client = client
     this.#order = order
     this.clientId = clientId
-    this.requestId = requestId
+    this.#number = number
   }
 
+  get requestId(): string { return `${this.#client.connectionId}-${this.#number}` }
   get connectionId(): string { return this.#client.connectionId }
   get listener(): ListenerInfo { return this.#client.listener }
   get zone(): string { return this.#client.zone }
@@ -121,11 +124,18 @@ export class Context implements RequestContext {
   }
 
   afterwards(fn: () => void): void {
+    this.#afterwards ??= []
     this.#afterwards.push(fn)
+  }
+
+  mayReadAgain(fn: ReadAgain): void {
+    this.readAgain = fn
   }
 
   /** The answer was taken over, or dropped. */
   finish(): void {
-    for (const fn of this.#afterwards.splice(0)) fn()
+    const left = this.#afterwards
+    this.#afterwards = null
+    for (const fn of left ?? []) fn()
   }
 }

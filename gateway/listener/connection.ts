@@ -16,6 +16,7 @@ import type { Client, OrderKeeper } from './client.ts'
 import { encodeAnswer, parseRequest, peekApiKey, type ParsedRequest } from './dispatch.ts'
 import type { FrameArena } from './frame-arena.ts'
 import { FrameAssembler, type FrameSink } from './frame-assembler.ts'
+import { FrameQueue } from './frame-queue.ts'
 import type { LimitedLog } from '#shared/log/limited-log.ts'
 import type { NodeBytes } from './node-bytes.ts'
 import { Output } from './output.ts'
@@ -42,8 +43,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   readonly #client: Client
   readonly #assembler: FrameAssembler
   readonly #answers = new AnswerQueue()
-  #waiting: Buffer[] = [] // frames not begun, oldest first from #waitingHead
-  #waitingHead = 0
+  readonly #waiting = new FrameQueue() // frames not begun
   #requests = 0 // in work or waiting
   #requestBytes = 0
   readonly #output: Output
@@ -64,7 +64,9 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     this.#client = client
     this.#assembler = new FrameAssembler(host.arena, host.services.settings.socketRequestMaxBytes, this)
     this.#output = new Output({
-      socket, count: host.services.answerBytes, nowMs: () => this.#nowMs(), onTaken: () => { this.#sent() }
+      socket, count: host.services.answerBytes, nowMs: () => this.#nowMs(), onTaken: () => { this.#sent() },
+      take: (length) => host.arena.room(length),
+      onLost: ({ message, context, code }) => { this.#abandon(message, { ...context, code }) }
     })
     this.#activeMs = this.#nowMs()
   }
@@ -86,11 +88,11 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     this.#requests += 1
     this.#requestBytes += frame.length
     this.#host.bytes.add(frame.length)
-    if (this.#waiting.length > 0 || !this.#mayBegin(frame)) this.#waiting.push(frame)
+    if (this.#waiting.first !== undefined || !this.#mayBegin(frame)) this.#waiting.push(frame)
     else this.#begin(frame)
   }
 
-  drain(): void {} // the output is told of each write
+  drain(): void {}
 
   closed(error: Error | null): void {
     this.#closed = true
@@ -154,14 +156,14 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     return this.#closed ? 0 : this.#output.stalledMs()
   }
 
-  copyOutOldAnswers(ms: number): void {
-    this.#output.copyOut(ms, (length) => this.#host.arena.room(length))
+  /** Keeps no answer in memory that has waited longer than `ms` and can be read again. */
+  letGoOfOldAnswers(ms: number): void {
+    this.#output.letGo(ms)
   }
 
   /** Ends the connection of a client that reads nothing, though others need the room. */
   giveUp(): void {
-    this.#logRefusal('answers are not read, and others need the room', { stalledMs: Math.round(this.stalledMs()), bytes: this.#output.bytes })
-    this.destroy()
+    this.#abandon('answers are not read, and others need the room', { stalledMs: Math.round(this.stalledMs()) })
   }
 
   #mayBegin(frame: Buffer): boolean {
@@ -197,7 +199,9 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     try {
       const response = handler(context, parsed.version, parsed.body, this.#host.services)
       if (response instanceof Promise) {
-        response.then((value) => { this.#settle(answer, parsed, value) }).catch((error: unknown) => { this.#fail(answer, parsed, error) })
+        response.then(
+          (value) => { this.#settle(answer, parsed, value) }, (error: unknown) => { this.#fail(answer, parsed, error) }
+        )
       } else this.#settle(answer, parsed, response)
     } catch (error) {
       this.#fail(answer, parsed, error)
@@ -205,14 +209,18 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   }
 
   #settle(answer: Answer, parsed: ParsedRequest, response: unknown): void {
-    if (response !== null && !this.#closed) answer.chunks = encodeAnswer(parsed, response)
+    try {
+      if (response !== null && !this.#closed) answer.chunks = encodeAnswer(parsed, response)
+    } catch (error) {
+      return this.#fail(answer, parsed, error)
+    }
     answer.ready = true
     answer.metrics.seconds.observe((this.#nowMs() - answer.startedMs) / MS_PER_SECOND)
     this.#advance()
   }
 
   #fail(answer: Answer, parsed: ParsedRequest, error: unknown): void {
-    if (answer.ready) throw error // the answer was made: this is a bug of the flow, not of the request
+    if (answer.ready) throw error // of a handler that answered at once: a bug of the flow, not of the request
     const api = parsed.served.api.name
     if (error instanceof ZonewiseError) {
       if (!this.#closed) this.#logRefusal(error.message, { ...error.context, code: error.code, api })
@@ -238,7 +246,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     this.#release(answer.frame)
     if (answer.failed) this.#muted = true
     if (answer.chunks !== null && !this.#muted && !this.#closed) {
-      answer.outCell.bytes += this.#output.push(answer.chunks)
+      answer.outCell.bytes += this.#output.push(answer.chunks, answer.context.readAgain)
       answer.outCell.requests += 1
     }
     answer.context.finish()
@@ -247,12 +255,9 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   #pump(): void {
     if (this.#pumping) return // a handler that answers at once is inside the loop below
     this.#pumping = true
-    while (this.#waitingHead < this.#waiting.length && this.#mayBegin(this.#waiting[this.#waitingHead]!)) {
-      this.#begin(this.#waiting[this.#waitingHead++]!)
-    }
-    if (this.#waitingHead >= this.#waiting.length) {
-      this.#waiting = []
-      this.#waitingHead = 0
+    for (let frame = this.#waiting.first; frame !== undefined && this.#mayBegin(frame); frame = this.#waiting.first) {
+      this.#waiting.shift()
+      this.#begin(frame)
     }
     this.#pumping = false
   }
@@ -286,6 +291,12 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     else this.#advance()
   }
 
+  /** Ends the connection in the middle of an answer. */
+  #abandon(reason: string, context: Readonly<Record<string, unknown>>): void {
+    this.#logRefusal(reason, context)
+    this.destroy()
+  }
+
   #endIfSent(): void {
     if (this.#output.bytes === 0) this.#socket.end()
   }
@@ -304,9 +315,10 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   }
 
   #dropWaiting(): void {
-    for (; this.#waitingHead < this.#waiting.length; this.#waitingHead++) this.#release(this.#waiting[this.#waitingHead]!)
-    this.#waiting = []
-    this.#waitingHead = 0
+    for (let frame = this.#waiting.first; frame !== undefined; frame = this.#waiting.first) {
+      this.#waiting.shift()
+      this.#release(frame)
+    }
   }
 
   #release(frame: Buffer): void {

@@ -3,7 +3,7 @@
  * What `push` is given is valid during the call only, so each frame is copied out once; a frame that comes in pieces
  * gets room as its bytes arrive, at most four times of what is here: a lying length costs nothing.
  */
-import { release } from '#shared/binary/memory-pool.ts'
+import { release, retain } from '#shared/binary/memory-pool.ts'
 import type { FrameArena } from './frame-arena.ts'
 
 const LENGTH_BYTES = 4
@@ -49,7 +49,7 @@ export class FrameAssembler {
       at = this.#readLength(bytes, at)
       if (this.#length < 0) continue // bytes of it are missing, or it was refused
       if (bytes.length - at < this.#length) this.#room = this.#roomFor(bytes.length - at, isProduce(bytes, at))
-      else at = this.#whole(bytes, at)
+      else at = isProduce(bytes, at) ? this.#wholeOnes(bytes, at) : this.#whole(bytes, at)
     }
     return !this.#refused
   }
@@ -78,10 +78,41 @@ export class FrameAssembler {
 
   #whole(bytes: Uint8Array, at: number): number {
     const end = at + this.#length
-    const frame = isProduce(bytes, at) ? this.#arena.lend(this.#length) : this.#arena.take(this.#length)
-    frame.set(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end))
+    const frame = this.#arena.take(this.#length)
+    frame.set(bytes.subarray(at, end))
     this.#length = -1
     this.#sink.frame(frame)
+    return end
+  }
+
+  /** Hands on a Produce frame and those that follow it whole: they are views of one copy. */
+  #wholeOnes(bytes: Uint8Array, start: number): number {
+    const end = this.#endOfWhole(bytes, start)
+    const copy = this.#arena.lend(end - start)
+    copy.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
+    let at = start
+    for (;;) {
+      const frame = copy.subarray(at - start, at - start + this.#length)
+      at += this.#length
+      this.#length = -1
+      retain(frame)
+      this.#sink.frame(frame)
+      if (at === end || this.#refused) break
+      at = this.#readLength(bytes, at)
+    }
+    release(copy)
+    return at
+  }
+
+  /** Where the last of the Produce frames ends that follow each other whole. */
+  #endOfWhole(bytes: Uint8Array, start: number): number {
+    let end = start + this.#length
+    while (end + LENGTH_BYTES + API_KEY_BYTES <= bytes.length) {
+      const at = end + LENGTH_BYTES
+      const length = (bytes[end]! << 24) | (bytes[end + 1]! << 16) | (bytes[end + 2]! << 8) | bytes[end + 3]!
+      if (length < 0 || length > this.#frameBytesMax || length > bytes.length - at || !isProduce(bytes, at)) break
+      end = at + length
+    }
     return end
   }
 

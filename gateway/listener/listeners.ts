@@ -13,8 +13,8 @@ import { NodeBytes } from './node-bytes.ts'
 
 const SWEEPS_A_SPAN = 4 // an idle connection lives at most a quarter longer than its time
 const SWEEP_MS_MAX = 10_000
-const TEND_MS = 500
-const SLOW_MS = 1_000 // an answer that has waited for so long is copied out of shared memory
+const TEND_MS = 250
+const SLOW_MS = 500 // an answer that has waited for so long is not kept in memory
 
 const CLOSED_AT_ONCE: SocketHandlers = { data() {}, drain() {}, closed() {} }
 
@@ -134,7 +134,7 @@ export class Listeners implements ConnectionHost {
   /** Looks after the answers of clients that are slow to read them. */
   #tendLater(): void {
     this.#cancelTending = this.services.runtime.timer.after(TEND_MS, () => {
-      for (const connection of this.#connections) connection.copyOutOldAnswers(SLOW_MS)
+      for (const connection of this.#connections) connection.letGoOfOldAnswers(SLOW_MS)
       if (this.services.answerBytes.isTight) this.#closeStalled()
       this.#tendLater()
     })

@@ -32,9 +32,16 @@ export function hashText(text: string): number {
   return finish(addText(FNV_OFFSET, text))
 }
 
-/** As `hashText`, of a text and a 32-bit whole number. */
+let lastText = ''
+let lastTextHash = addText(FNV_OFFSET, lastText)
+
+/** As `hashText`, of a text and a 32-bit whole number. Mostly the text is that of the call before. */
 export function hashTextAndNumber(text: string, value: number): number {
-  return finish(addNumber(addText(FNV_OFFSET, text), value))
+  if (text !== lastText) {
+    lastText = text
+    lastTextHash = addText(FNV_OFFSET, text)
+  }
+  return finish(addNumber(lastTextHash, value))
 }
 
 /** As `hashText`, of two 32-bit whole numbers behind a text that keeps uses apart. */

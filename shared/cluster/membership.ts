@@ -8,6 +8,9 @@ export type ListenerInfo = {
   readonly advertisedHost: string; readonly advertisedPort: number
 }
 
+/** The wall clock of a node as it announced it, and our own monotonic clock when we heard it. */
+export type AnnouncedClock = { readonly wallMs: number; readonly heardMs: number }
+
 export type NodeInfo = {
   readonly nodeId: number
   readonly nodeEpoch: number
@@ -16,6 +19,7 @@ export type NodeInfo = {
   readonly listeners: readonly ListenerInfo[] // empty for a broker-only node
   readonly rpc?: NodeAddress // where other nodes reach it; absent inside one process
   readonly draining?: boolean // starts or stops just now: serves, but is placed and named for nothing new
+  readonly clock?: AnnouncedClock // none where all nodes share one, which proves nothing
 }
 
 /** Who lists a shard as led, and since which epoch of its journal. */

@@ -4,7 +4,7 @@
  * dropped the pages, so that a retry would report success for bytes that are nowhere.
  */
 import assert from 'node:assert/strict'
-import { ZonewiseError } from '../errors/zonewise-error.ts'
+import { explain, ZonewiseError } from '../errors/zonewise-error.ts'
 import type { Cancel, Clock, Timer } from '../runtime/runtime.ts'
 import type { FrameMetrics } from './metrics.ts'
 import { aligned, encodeRecordHeader, type RecordHeader, sealFrame, SEGMENT, viewOf } from './segment-format.ts'
@@ -12,6 +12,7 @@ import type { Segment, SegmentFiles } from './segment-files.ts'
 
 const COPY_BYTES_MAX = 64 * 1024 // a bigger body is written by reference
 const IDLE_MS = 500
+const ROLL_AGAIN_MS = 1_000 // each try may write a whole file in vain, and appends come again much sooner
 const END_BYTES = SEGMENT.alignBytes // always left for the empty frame that marks the end
 
 export type LogRecord = {
@@ -40,6 +41,8 @@ export class LogWriter {
   #pending: LogRecord[] = []
   #running: Promise<void> | null = null
   #failure: ZonewiseError | null = null
+  #refusal: ZonewiseError | null = null // why there is no new segment
+  #refusedUntilMs = 0
   #cancelMark: Cancel = () => {}
   #isEndUnmarked = false // groups were written, and no empty frame behind them
 
@@ -117,14 +120,10 @@ export class LogWriter {
     const bodyBytes = records.reduce((sum, { header }) => sum + SEGMENT.recordHeaderBytes + header.bodyBytes, 0)
     const frameBytes = aligned(SEGMENT.frameHeaderBytes + bodyBytes)
     if (records.length > 0 && this.#segment.endPosition + frameBytes + END_BYTES > this.#segment.bytes) {
-      try {
-        await this.#roll(frameBytes)
-      } catch (cause) {
-        const isFull = cause instanceof ZonewiseError && cause.code === 'STORE_FULL'
-        if (!isFull) return this.#fail(records, cause, this.#segment.path)
-        // Nothing was written and no name given: the same append may succeed when there is space.
-        const error = new ZonewiseError('JOURNAL_UNSETTLED', 'no room for a new journal segment', {}, cause)
-        for (const record of records) record.failed(error)
+      const refusal = await this.#roll(frameBytes)
+      if (refusal !== null) {
+        if (refusal.code === 'JOURNAL_FAILED') this.#fail(records, refusal, this.#segment.path)
+        else for (const record of records) record.failed(refusal)
         return
       }
     }
@@ -150,12 +149,29 @@ export class LogWriter {
     for (let n = 0; n < records.length; n++) records[n]!.durable(segment, start + frame.bodyOffsets[n]!, frame.bodies[n]!)
   }
 
-  async #roll(frameBytes: number): Promise<void> {
-    const { segmentFiles, onRoll } = this.#options
-    const bytesMin = SEGMENT.alignBytes + frameBytes + END_BYTES
-    this.#segment = await segmentFiles.make(this.#segment.number + 1, this.#frameSeq, bytesMin)
+  /**
+   * Begins a new segment. @returns JOURNAL_UNSETTLED: nothing was written and no name given, as on a full disk: the same
+   * append may succeed later. JOURNAL_FAILED: it is not known what was.
+   */
+  async #roll(frameBytes: number): Promise<ZonewiseError | null> {
+    const { segmentFiles, onRoll, clock } = this.#options
+    const unsettled = (cause: unknown): ZonewiseError =>
+      new ZonewiseError('JOURNAL_UNSETTLED', 'no new journal segment', { reason: explain(cause) }, cause)
+    if (this.#refusal !== null && clock.monotonicMs() < this.#refusedUntilMs) return unsettled(this.#refusal)
+    try {
+      const bytesMin = SEGMENT.alignBytes + frameBytes + END_BYTES
+      this.#segment = await segmentFiles.make(this.#segment.number + 1, this.#frameSeq, bytesMin)
+    } catch (cause) {
+      if (!(cause instanceof ZonewiseError) || cause.code === 'JOURNAL_FAILED')
+        return new ZonewiseError('JOURNAL_FAILED', 'no new journal segment', { reason: explain(cause) }, cause)
+      this.#refusal = cause
+      this.#refusedUntilMs = clock.monotonicMs() + ROLL_AGAIN_MS
+      return unsettled(cause)
+    }
+    this.#refusal = null
     onRoll(this.#segment)
     segmentFiles.prepare()
+    return null
   }
 
   #fail(records: readonly LogRecord[], cause: unknown, file: string): void {

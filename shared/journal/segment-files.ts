@@ -64,6 +64,7 @@ export class SegmentFiles {
   /**
    * A segment that is ready for its first frame, at least `bytesMin` long. Its name, header and `frames` (made by the
    * caller for the new life) are durable when it resolves; a segment of the same number is replaced atomically.
+   * @throws ZonewiseError JOURNAL_FAILED: it may be there or not. STORE_*: it is not, and a later try may succeed.
    */
   async make(
     number: number, firstFrameSeq: number, bytesMin: number,
@@ -87,6 +88,7 @@ export class SegmentFiles {
       return { number, path: this.pathOf(number), file, life, bytes, endPosition, ...counts }
     } catch (cause) {
       await file.close()
+      await this.#files.remove(path).catch(() => {}) // or each try would leave one behind; the first failure says more
       throw cause
     }
   }
@@ -116,13 +118,13 @@ export class SegmentFiles {
     await this.#preparing
   }
 
-  /** @throws ZonewiseError STORE_UNAVAILABLE: it may have its name or not, so the log must not go on without it. */
+  /** @throws ZonewiseError JOURNAL_FAILED: it may have its name or not, so the log must not go on without it. */
   async #name(path: string, number: number): Promise<void> {
     try {
       await this.#files.rename(path, this.pathOf(number))
       await this.#files.syncFolder(this.#folder)
     } catch (cause) {
-      throw new ZonewiseError('STORE_UNAVAILABLE', 'a journal segment could not be named', { path, number }, cause)
+      throw new ZonewiseError('JOURNAL_FAILED', 'a journal segment could not be named', { path, number }, cause)
     }
   }
 

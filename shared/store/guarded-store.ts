@@ -1,6 +1,6 @@
 /**
- * Refuses to fill the disk: creating an object is STORE_FULL where less than `freeBytesMin` would be left, so that
- * journal and snapshots, which are what frees space, still have room.
+ * Refuses to fill the disk: creating a chunk is STORE_FULL where less than `freeBytesMin` would be left, so that
+ * journal and snapshots, which are what frees space, still have room, and a start as well.
  */
 import type { MemoryPool } from '../binary/memory-pool.ts'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
@@ -24,8 +24,9 @@ export class GuardedStore implements ObjectStore {
     this.#freeBytesMin = freeBytesMin
   }
 
-  /** @throws ZonewiseError STORE_FULL: nothing was written. */
+  /** @throws ZonewiseError STORE_FULL: a chunk, of which nothing was written. */
   async putIfAbsent(key: string, chunks: readonly Uint8Array[]): Promise<void> {
+    if (!key.startsWith('chunks/')) return this.#inner.putIfAbsent(key, chunks)
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0)
     if (this.#clock.monotonicMs() - this.#askedMs >= ASK_AGAIN_MS) await (this.#asking ??= this.#ask())
     const free = this.#freeBytes

@@ -181,7 +181,11 @@ async function checkTopicMadeAgain(other: string, { kafka, admin }: Clients, che
   await admin.deleteTopics({ topics: [topic] })
   await createTopic(admin, topic, 2)
   await admin.createPartitions({ topicPartitions: [{ topic, count: 3 }] })
-  for (let i = 0; i < 6; i++) await producer.send({ topic, messages: [{ value: `new ${i}`, partition: i % 3 }] })
+  for (let i = 0; i < 6; i++) {
+    // kafkajs leaves out, without an error, what is for a partition that its metadata does not have yet.
+    const send = (): Promise<unknown[]> => producer.send({ topic, messages: [{ value: `new ${i}`, partition: i % 3 }] })
+    if (!await until(async () => (await send()).length > 0)) throw new Error(`kafkajs never sends new ${i}`)
+  }
   await producer.disconnect()
   const rows = await consumeWith('kcat', other, topic, 6)
   const values = rows.map(({ value }) => Buffer.from(value, 'hex').toString()).sort()
@@ -191,10 +195,10 @@ async function checkTopicMadeAgain(other: string, { kafka, admin }: Clients, che
   )
 }
 
-async function until(condition: () => boolean): Promise<boolean> {
+async function until(condition: () => boolean | Promise<boolean>): Promise<boolean> {
   for (const endMs = Date.now() + WAIT_MS; Date.now() < endMs;) {
-    if (condition()) return true
+    if (await condition()) return true
     await new Promise((resolve) => { setTimeout(resolve, 50) })
   }
-  return condition()
+  return await condition()
 }

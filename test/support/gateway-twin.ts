@@ -149,6 +149,6 @@ export function contextOf(given: Partial<RequestContext> = {}): RequestContext {
   const listener = given.listener ?? listenerOf(1, 'az1')
   return {
     connectionId: '1-7-1', listener, zone: listener.zone, zoneEvidence: observedThroughListener(listener.zone), principal: 'anonymous',
-    clientId: 'test', clientHost: '/10.0.0.7', requestId: '1-7-1-1', signal: new AbortController().signal, claimRack() {}, holdOrder: () => () => {}, afterwards() {}, ...given
+    clientId: 'test', clientHost: '/10.0.0.7', requestId: '1-7-1-1', signal: new AbortController().signal, claimRack() {}, holdOrder: () => () => {}, afterwards() {}, mayReadAgain() {}, ...given
   }
 }

@@ -16,7 +16,6 @@ export type Fetched = { readonly error: string; readonly records: readonly strin
 
 export class Probe {
   readonly #connection: Connection
-  readonly #awake = setInterval(() => {}, 1_000) // timers of the runtime do not keep the process alive
 
   private constructor(connection: Connection) {
     this.#connection = connection
@@ -31,10 +30,11 @@ export class Probe {
     return probe
   }
 
-  async createTopic(name: string, numPartitions: number): Promise<void> {
+  /** @throws Error naming the code. */
+  async createTopic(name: string, numPartitions: number, timeoutMs = 20_000): Promise<void> {
     const { topics } = await this.#connection.call(API.createTopics, 4, {
       topics: [{ name, numPartitions, replicationFactor: 1, assignments: [], configs: [] }],
-      timeoutMs: 20_000, validateOnly: false
+      timeoutMs, validateOnly: false
     }, CALL_MS)
     const code = topics[0]!.errorCode
     if (code !== 0 && code !== KAFKA_ERROR.TOPIC_ALREADY_EXISTS) throw new Error(`topic not created: ${nameOf(code)}`)
@@ -69,7 +69,6 @@ export class Probe {
   }
 
   close(): void {
-    clearInterval(this.#awake)
     this.#connection.close()
   }
 }

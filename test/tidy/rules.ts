@@ -107,7 +107,7 @@ export const WRAP_YET: ReadonlySet<string> = new Set([
   'test/unit/gateway/fetch/fetcher.test.ts', 'test/unit/gateway/ingest/commit-sender.test.ts',
   'test/unit/gateway/ingest/ingest.test.ts', 'test/unit/gateway/ingest/log-cache.test.ts',
   'test/unit/gateway/listener/connection.test.ts', 'test/unit/gateway/listener/frame-arena.test.ts',
-  'test/unit/gateway/listener/frame-assembler.test.ts', 'test/unit/gateway/listener/output.test.ts',
+
   'test/unit/shared/binary/memory-pool.test.ts', 'test/unit/shared/cluster/identity.test.ts',
   'test/unit/shared/journal/segment-format.test.ts', 'test/unit/shared/transport/in-process.test.ts',
   'broker/shard/feed-receiver.ts', 'broker/shard/index-page.ts', 'broker/shard/lead-keeper.ts',

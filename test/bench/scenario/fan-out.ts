@@ -13,12 +13,12 @@ const PARTITIONS = 6
 const RECORDS = 63
 const RATE = 130e6
 const ZONES = [0, 1, 2]
-const CACHED_BYTES = 24e6 // what both the log cache and the readers' caches hold
+const CACHED_BYTES = 18e6 // what both the log cache and the readers' caches hold
 const BACK_SECONDS = 4
 
 export const fanOutScenario: Scenario = {
   name: 'fan-out',
-  doc: '130 MB/s into one gateway, one reader of all partitions in each of three zones; then all read the newest 24 MB again and again; the bare server answers as many bytes and does nothing',
+  doc: '130 MB/s into one gateway, one reader of all partitions in each of three zones; then all read the newest 18 MB again and again; the bare server answers as many bytes and does nothing',
   run: ({ full }) => withCluster(async (cluster) => {
     await createTopic(cluster.place(0), 'bench', PARTITIONS)
     const batch = newBatch(RECORDS, 1_024)

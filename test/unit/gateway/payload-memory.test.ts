@@ -31,7 +31,8 @@ function append(t: DataTwin, partition = 0, origin = 'c1'): { code: number | nul
   const frame = t.ingest.arena.lend(BATCH.length)
   frame.set(BATCH)
   const code = t.ingest.append({
-    bytes: frame, shard: partition % 4, topicId: ORDERS.topicId, partition, recordCount: 1, maxTimestamp: 1,
+    bytes: frame, length: frame.length, position: 0, leftOut: false,
+    shard: partition % 4, topicId: ORDERS.topicId, partition, recordCount: 1, maxTimestamp: 1,
     producerId: -1, producerEpoch: -1, baseSequence: -1, attributes: 0, crc: frame.readUInt32BE(17), origin,
     answer: (errorCode) => { answer.code = errorCode; release(frame) }
   })

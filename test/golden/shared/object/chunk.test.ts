@@ -33,7 +33,8 @@ function sealed(): SealedChunk {
       recordCount = 1, maxTimestamp = 0, producerId = -1, producerEpoch = -1, baseSequence = -1, attributes = 0
     } = spec
     open.add({
-      bytes, shard, topicId, partition, recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes,
+      bytes, length: bytes.length, position: 0, leftOut: false,
+      shard, topicId, partition, recordCount, maxTimestamp, producerId, producerEpoch, baseSequence, attributes,
       crc: bytes.readUInt32BE(17), origin: 'c', answer() {}
     })
   }

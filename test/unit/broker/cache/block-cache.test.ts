@@ -77,6 +77,26 @@ test('block-cache: at the tail a second miss reads the rest of the chunk, once',
   assertNothingHeld(t)
 })
 
+test('block-cache: a big chunk is read in pieces, cut where a range is known to end, and no piece twice', async () => {
+  const t = await setUp({ readChunkBytesMax: 2 ** 24, readCacheBytesMax: 2 ** 26, readBytesMax: 2 ** 26 })
+  const MiB = 2 ** 20
+  const sizes = [1.5, 1.5, 1.5, 1.5, 1.5].map((size) => Math.floor(size * MiB))
+  const payload = sizes.map((size) => makeBatch({ valueBytes: size - 61 }))
+  await t.store.put('chunks/big', payload)
+  const of = (i: number): ByteRange => {
+    const start = sizes.slice(0, i).reduce((sum, size) => sum + size, 0)
+    return { start, end: start + sizes[i]! }
+  }
+  const seen = (): number[][] => t.gets.splice(0).map(({ range }) => [range.start / MiB, range.end / MiB])
+  await readOnce(t, 'chunks/big', [of(1)])
+  assert.deepEqual(seen(), [[1.5, 3]])
+  await readOnce(t, 'chunks/big', [of(4)])
+  assert.deepEqual(seen(), [[0, 3], [3, 6], [6, 7.5]])
+  for (let i = 0; i < 5; i++) await readOnce(t, 'chunks/big', [of(i)])
+  assert.deepEqual(seen(), [])
+  assertNothingHeld(t)
+})
+
 test('block-cache: far behind the tail only what is wanted is read', async () => {
   const t = await setUp()
   for (const at of [0, 2, 0]) await readOnce(t, 'chunks/0', [batch(at)], COLD)

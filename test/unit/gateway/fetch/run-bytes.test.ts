@@ -27,6 +27,7 @@ test('run-bytes: begins with the batch that holds the offset, whole (PROTOCOL 28
     const taken = takeBatches(run([whole]), fetchOffset, ALL)
     assert.deepEqual(Buffer.concat(taken.slices), whole.subarray(at))
     assert.equal(taken.bytes, whole.byteLength - at)
+    assert.equal(taken.start, at)
   }
 })
 
@@ -48,7 +49,7 @@ test('run-bytes: stops at the bound, on a batch; the first goes whatever its siz
 test('run-bytes: zstd is not given to who cannot read it, and what comes before it is (PROTOCOL 2.3)', () => {
   const buffers = [makeBatch({ recordCount: 3 }), makeBatch({ recordCount: 6, attributes: 4 })]
   assert.deepEqual(takeBatches(run(buffers), 100, { ...ALL, zstdAllowed: false }), {
-    slices: buffers.slice(0, 1), bytes: 121, end: 'zstd not allowed'
+    slices: buffers.slice(0, 1), start: 0, bytes: 121, end: 'zstd not allowed'
   })
   assert.equal(takeBatches(run(buffers), 103, { ...ALL, zstdAllowed: false }).bytes, 0)
   assert.equal(takeBatches(run(buffers), 100, ALL).end, 'all')
@@ -56,9 +57,18 @@ test('run-bytes: zstd is not given to who cannot read it, and what comes before 
 
 test('run-bytes: bytes that are not the batches of the run are given to nobody', () => {
   const whole = Buffer.concat(batches())
-  const wrong = { slices: [], bytes: 0, end: 'not of the run' }
+  const wrong = { slices: [], start: 0, bytes: 0, end: 'not of the run' }
   assert.deepEqual(takeBatches(run([whole.subarray(0, 200)]), 100, ALL), wrong)
   assert.deepEqual(takeBatches(run([whole.subarray(0, 121)]), 100, ALL), wrong)
   assert.deepEqual(takeBatches(run([whole, makeBatch()]), 100, ALL), wrong)
   assert.deepEqual(takeBatches(run([Buffer.alloc(300)]), 100, ALL), wrong)
+})
+
+test('run-bytes: slices are short, each whole batches, and follow each other', () => {
+  const whole = Buffer.concat(Array.from({ length: 40 }, () => makeBatch({ valueBytes: 10_000 })))
+  const taken = takeBatches({ buffers: [whole], baseOffset: 7, endOffset: 47 }, 10, ALL)
+  assert.ok(Buffer.concat(taken.slices).equals(whole.subarray(3 * 10_061)))
+  assert.deepEqual(taken.slices.map(({ length }) => length / 10_061), [7, 7, 7, 7, 7, 2])
+  assert.deepEqual(taken.slices.map((slice) => baseOffsetAt(slice, 0)), [10, 17, 24, 31, 38, 45])
+  assert.equal(taken.start, 3 * 10_061)
 })

@@ -14,7 +14,8 @@ function sealed(valueBytes = 20): SealedChunk {
   const open = new OpenChunk()
   const bytes = makeBatch({ valueBytes })
   open.add({
-    bytes, shard: 0, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: 0, recordCount: 1, maxTimestamp: 1, producerId: -1,
+    bytes, length: bytes.length, position: 0, leftOut: false,
+    shard: 0, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: 0, recordCount: 1, maxTimestamp: 1, producerId: -1,
     producerEpoch: -1,
     baseSequence: -1, attributes: 0, crc: bytes.readUInt32BE(17), origin: 'c', answer() {}
   })

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CommitSender, type CommitUnit } from '#gateway/ingest/commit-sender.ts'
-import type { PlacedBatch } from '#gateway/ingest/open-chunk.ts'
+import type { PendingBatch } from '#gateway/ingest/open-chunk.ts'
 import { leaderOf } from '#shared/cluster/placement.ts'
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
@@ -40,7 +40,7 @@ function setUp(answer: (request: CommitRequest, node: number) => CommitResponse 
 }
 
 function unit(chunkSeq: number, answer: (errorCode: number) => void, decided: () => void): CommitUnit {
-  const placed = { batch: { bytes: makeBatch(), answer }, position: 0, leftOut: false } as unknown as PlacedBatch
+  const placed = { bytes: makeBatch(), answer, position: 0, leftOut: false } as unknown as PendingBatch
   return { chunkSeq, checksum: chunkSeq, rows: new Uint8Array([chunkSeq]), batches: [placed], decided }
 }
 

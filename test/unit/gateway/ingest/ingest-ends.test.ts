@@ -21,7 +21,8 @@ function appender(t: DataTwin): { readonly answers: Answer[]; append(shard?: num
     answers.push(answer)
     const bytes = makeBatch()
     return t.ingest.append({
-      bytes, shard, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: shard, recordCount: 1, maxTimestamp: 1,
+      bytes, length: bytes.length, position: 0, leftOut: false,
+      shard, topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: shard, recordCount: 1, maxTimestamp: 1,
       producerId: -1, producerEpoch: -1,
       baseSequence: -1, attributes: 0, crc: bytes.readUInt32BE(17), origin, answer: (code, baseOffset) => {
         assert.equal(answer.code, null)

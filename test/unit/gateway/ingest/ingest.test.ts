@@ -21,7 +21,7 @@ import { ManualRuntime } from '#test/support/manual-runtime.ts'
 
 const TOPIC = 'abcdefghijklmnopqrstuw'
 const settings = {
-  lingerMs: 5, chunkBytesMax: 1_000, putsMax: 2, ingestBytesMax: 3_000, chunkGiveUpMs: 500, commitWindow: 8, commitDeadlineMs: 100, logCacheBytesMax: 10_000
+  lingerMs: 5, idleLingerMs: 5, chunkBytesMax: 1_000, putsMax: 2, ingestBytesMax: 3_000, chunkGiveUpMs: 500, commitWindow: 8, commitDeadlineMs: 100, logCacheBytesMax: 10_000
 }
 type Answer = { errorCode: number; baseOffset: number }
 
@@ -48,8 +48,9 @@ function setUp(decide: (request: CommitRequest) => CommitResponse = decideAll())
   const answers: (Answer | null)[] = []
   const append = (other: Partial<PendingBatch> = {}): number => {
     const at = answers.push(null) - 1
+    const bytes = other.bytes ?? makeBatch({ valueBytes: 39 })
     return ingest.append({
-      bytes: makeBatch({ valueBytes: 39 }), shard: 0, topicId: TOPIC, partition: 0, recordCount: 1, maxTimestamp: 1, producerId: -1, producerEpoch: -1,
+      bytes, length: bytes.length, position: 0, leftOut: false, shard: 0, topicId: TOPIC, partition: 0, recordCount: 1, maxTimestamp: 1, producerId: -1, producerEpoch: -1,
       baseSequence: -1, attributes: 0, crc: 0, origin: 'c1', ...other, answer: (errorCode, baseOffset) => {
         assert.equal(answers[at], null)
         answers[at] = { errorCode, baseOffset }
