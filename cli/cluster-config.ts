@@ -13,6 +13,8 @@ export const clusterSettings = defineSettings('CLUSTER', {
   journalUnsafe: bool({ default: false, doc: 'Starts on a Redis that may lose what it acknowledged. Acknowledged records can be lost then.' }),
   leaseMs: int({ unit: 'ms', default: 3 * SECOND, min: 500, max: 10 * MINUTE, doc: 'A node that was not heard of for so long is taken for dead, and its shards are taken over.' }),
   leaseRenewMs: int({ unit: 'ms', default: SECOND, min: 100, max: 5 * MINUTE, doc: 'How often a node says that it lives.' })
-}, ({ leaseMs, leaseRenewMs }) => leaseMs >= 2.5 * leaseRenewMs || 'leaseMs must be at least two and a half times leaseRenewMs')
+}, ({
+  leaseMs, leaseRenewMs
+}) => leaseMs >= 2.5 * leaseRenewMs || 'leaseMs must be at least two and a half times leaseRenewMs')
 
 export type ClusterSettings = ReturnType<typeof clusterSettings.load>

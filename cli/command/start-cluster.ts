@@ -1,4 +1,6 @@
-/** What `zonewise start` does more for a node of a cluster: it waits for what is missing, and tells others where it is. */
+/**
+ * What `zonewise start` does more for a node of a cluster: it waits for what is missing, and tells others where it is.
+ */
 import type { NodeAddress } from '#shared/cluster/membership.ts'
 import type { SettingSources } from '#shared/config/settings.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'

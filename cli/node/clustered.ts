@@ -59,7 +59,10 @@ export async function startClustered(options: ClusterOptions): Promise<Running> 
 }
 
 async function start(options: ClusterOptions, undo: (() => unknown)[], close: () => Promise<void>): Promise<Running> {
-  const { runtime, log, metrics, memory, network, gatewaySettings, brokerSettings, waiting, clusterSettings: settings } = options
+  const {
+    runtime, log, metrics, memory, network, gatewaySettings, brokerSettings, waiting, clusterSettings: settings
+  } =
+    options
   const own = ownInfo(options)
   const { redis, prefix, slotGroups } = await openSafeRedis(options, undo)
   const { store, measured, close: closeStore } = await waiting.until('the object store', () => openStore(options))
@@ -92,7 +95,8 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
   const how = { ledger, zone: info.zone, clock: runtime.clock, metrics }
   const node = new ZonewiseNode({
     info, membership, leases: membership, memory, network, ledger, runtime, metrics, gatewaySettings, brokerSettings,
-    log: log.child({ node: info.nodeId }), journal: measuredJournal(journal, { ...how, countedInside: true }), store: await measured(how), transport
+    log: log.child({ node: info.nodeId }), journal: measuredJournal(journal, { ...how, countedInside: true }),
+    store: await measured(how), transport
   })
   serveLedger(transport, rows)
   let listeners: readonly ListenerInfo[] = []
@@ -123,18 +127,23 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
   }
 }
 
-function ownInfo({ clusterSettings, listeners }: ClusterOptions): Pick<NodeInfo, 'nodeId' | 'zone' | 'roles' | 'listeners'> {
+function ownInfo({ clusterSettings, listeners }: ClusterOptions): Pick<NodeInfo, 'nodeId' |
+  'zone' | 'roles' | 'listeners'> {
   const refuse = (why: string): never => {
     throw new ZonewiseError('SETTING_INVALID', 'this node cannot join a cluster', { why })
   }
   const { nodeId } = clusterSettings
   if (nodeId === 0) refuse('with --journal redis:// each node needs an id of its own: --node-id 1, 2, ...')
   const names = clusterSettings.roles.split(',').map((role) => role.trim())
-  for (const name of names) if (name !== 'gateway' && name !== 'broker') refuse(`--roles: "${name}" is neither gateway nor broker`)
+  for (const name of names) {
+    if (name !== 'gateway' && name !== 'broker') refuse(`--roles: "${name}" is neither gateway nor broker`)
+  }
   const zones = new Set(listeners.map(({ zone }) => zone))
   const zone = clusterSettings.zone === '' ? listeners[0]?.zone ?? '' : clusterSettings.zone
   if (zone === '') refuse('its zone is not known: --zone use1-az1')
-  for (const other of zones) if (other !== zone) refuse(`a node is in one zone: its listeners name ${other} and ${zone}`)
+  for (const other of zones) {
+    if (other !== zone) refuse(`a node is in one zone: its listeners name ${other} and ${zone}`)
+  }
   const roles = { gateway: names.includes('gateway'), broker: names.includes('broker') }
   if (roles.gateway && listeners.length === 0) refuse('a gateway needs a --listener')
   return { nodeId, zone, roles, listeners: [] }
@@ -152,7 +161,11 @@ async function openSafeRedis(options: ClusterOptions, undo: (() => unknown)[]): 
   for (const { kind, sentence } of findings) {
     if (kind === 'advise') log.warn('about this Redis', { redis: redis.name, sentence })
     else if (!clusterSettings.journalUnsafe) throw new ZonewiseError('REDIS_UNSAFE', sentence, { redis: redis.name })
-    else log.error('this Redis may lose acknowledged records: running all the same, as told', { redis: redis.name, sentence })
+    else {
+      log.error(
+        'this Redis may lose acknowledged records: running all the same, as told', { redis: redis.name, sentence }
+      )
+    }
   }
   return { redis, prefix: address.prefix, slotGroups: address.slotGroups }
 }

@@ -1,6 +1,6 @@
 /**
- * Steps of a start that need something outside: repeated until it is there, one line a change of the reason, and what is
- * missing is told to whoever asks meanwhile.
+ * Steps of a start that need something outside: repeated until it is there, one line a change of the reason, and what
+ * is missing is told to whoever asks meanwhile.
  */
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'

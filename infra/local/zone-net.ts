@@ -32,7 +32,9 @@ export class ZoneNet {
     if (process.platform !== 'linux') return 'network namespaces are of Linux'
     if (process.getuid?.() !== 0) return 'network namespaces need root'
     for (const tool of ['ip', 'nft'])
-      if (!runs(tool, ['--version']) && !runs(tool, ['-V'])) return `there is no ${tool}: apt-get install iproute2 nftables`
+      if (!runs(tool, ['--version']) && !runs(tool, ['-V'])) {
+        return `there is no ${tool}: apt-get install iproute2 nftables`
+      }
     const probe = `${PREFIX}probe${process.pid}`
     if (!runs('ip', ['netns', 'add', probe])) return 'this machine does not allow network namespaces'
     run('ip', ['netns', 'del', probe])
@@ -42,20 +44,25 @@ export class ZoneNet {
   /** Makes a namespace for each name. @throws ZonewiseError TOOL_MISSING: with the obstacle */
   static create(names: readonly string[]): ZoneNet {
     const obstacle = ZoneNet.obstacle()
-    if (obstacle !== null) throw new ZonewiseError('TOOL_MISSING', 'zones cannot be made on this machine', { why: obstacle })
+    if (obstacle !== null) {
+      throw new ZonewiseError('TOOL_MISSING', 'zones cannot be made on this machine', { why: obstacle })
+    }
     removeLeftOvers()
     const id = process.pid
     const octet = 1 + (id % 250)
     const bridge = `${PREFIX}b${id}`
     const table = `${PREFIX}${id}`
-    const hosts = names.map((name, i) => ({ name, namespace: `${PREFIX}-${id}-${name}`, address: `${SUBNET}.${octet}.${i + 1}` }))
+    const hosts =
+      names.map((name, i) => ({ name, namespace: `${PREFIX}-${id}-${name}`, address: `${SUBNET}.${octet}.${i + 1}` }))
     const net = new ZoneNet(hosts, bridge, table)
     try {
       run('ip', ['link', 'add', bridge, 'type', 'bridge'])
       run('ip', ['link', 'set', bridge, 'up'])
       // The machine itself is on the bridge, too: whoever watches from outside is no zone, and is not counted.
       run('ip', ['addr', 'add', `${SUBNET}.${octet}.254/24`, 'dev', bridge])
-      for (const [i, { namespace, address }] of hosts.entries()) addHost(namespace, address, `${PREFIX}v${id}x${i}`, bridge)
+      for (const [i, { namespace, address }] of hosts.entries()) {
+        addHost(namespace, address, `${PREFIX}v${id}x${i}`, bridge)
+      }
       run('nft', ['-f', '-'], { input: tableText(table) })
     } catch (error) {
       net.remove()
@@ -82,7 +89,9 @@ export class ZoneNet {
     const found: PairBytes[] = []
     for (const { elem } of elementsOf(JSON.parse(text))) {
       const [from, to] = elem.val.concat.map((address) => names.get(address))
-      if (from !== undefined && to !== undefined) found.push({ from, to, bytes: elem.counter.bytes, packets: elem.counter.packets })
+      if (from !== undefined && to !== undefined) {
+        found.push({ from, to, bytes: elem.counter.bytes, packets: elem.counter.packets })
+      }
     }
     return found.sort((a, b) => (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1))
   }
@@ -160,7 +169,9 @@ function removeLeftOvers(): void {
   }
   for (const [, namespace, pid] of run('ip', ['netns', 'list']).matchAll(new RegExp(`^(${PREFIX}-(\\d+)-\\S+)`, 'gm')))
     if (dead(pid!)) runs('ip', ['netns', 'del', namespace!])
-  for (const [, bridge, pid] of run('ip', ['-o', 'link', 'show', 'type', 'bridge']).matchAll(new RegExp(`\\b(${PREFIX}b(\\d+))`, 'g')))
+  for (const [, bridge, pid] of run('ip', ['-o', 'link', 'show', 'type', 'bridge']).matchAll(
+    new RegExp(`\\b(${PREFIX}b(\\d+))`, 'g')
+  ))
     if (dead(pid!)) runs('ip', ['link', 'del', bridge!])
   for (const [, table, pid] of run('nft', ['list', 'tables']).matchAll(new RegExp(`\\b(${PREFIX}(\\d+))\\b`, 'g')))
     if (dead(pid!)) runs('nft', ['delete', 'table', 'bridge', table!])
@@ -171,7 +182,9 @@ function run(file: string, args: readonly string[], options: ExecFileSyncOptions
     return execFileSync(file, [...args], { stdio: ['pipe', 'pipe', 'pipe'], ...options }).toString()
   } catch (cause) {
     const said = String((cause as { stderr?: Buffer }).stderr ?? cause).trim()
-    throw new ZonewiseError('TOOL_MISSING', 'a command for network namespaces failed', { command: [file, ...args].join(' '), said }, cause)
+    throw new ZonewiseError(
+      'TOOL_MISSING', 'a command for network namespaces failed', { command: [file, ...args].join(' '), said }, cause
+    )
   }
 }
 

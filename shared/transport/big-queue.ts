@@ -1,7 +1,7 @@
 /**
  * Big messages that are not sent to the end, and whose turn it is. Those begun take turns frame by frame; they are no
- * more bytes together than the window, so that the receiver, whom bytes reach in order, has no more to keep. One that is
- * bigger than the window is begun apart from them, one such at a time.
+ * more bytes together than the window, so that the receiver, whom bytes reach in order, has no more to keep. One that
+ * is bigger than the window is begun apart from them, one such at a time.
  */
 import type { OutgoingMessage } from './outgoing.ts'
 

@@ -154,8 +154,9 @@ export class ServingStream implements MessageSink, Busy {
       this.#handled(served)
       return this.#fail(served, error)
     }
-    if (call.payloadCause !== null && (this.#putOff.length > 0 || this.#isFull)) this.#putOff.push({ served, by, request })
-    else this.#run(served, by, request)
+    if (call.payloadCause !== null && (this.#putOff.length > 0 || this.#isFull)) {
+      this.#putOff.push({ served, by, request })
+    } else this.#run(served, by, request)
   }
 
   dropped(): void {
