@@ -5,7 +5,9 @@
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { CATALOG_SHARD, type Membership } from '#shared/cluster/membership.ts'
 import { leaderOf, NO_NODE } from '#shared/cluster/placement.ts'
-import { comparePositions, type Journal, type JournalGroup, type Position, type ShardJournal } from '#shared/journal/journal.ts'
+import {
+  comparePositions, type Journal, type JournalGroup, type Position, type ShardJournal
+} from '#shared/journal/journal.ts'
 import { refusingJournal } from '#shared/journal/refusing-journal.ts'
 import type { Log } from '#shared/log/log.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
@@ -122,7 +124,9 @@ export class ViewKeeper implements ShardViews {
     }
     this.#kept.set(shard, kept)
     // A view that could not be opened is forgotten, so that the next reader tries again.
-    kept.opened.then(() => { this.#followLeader(shard) }, () => { if (this.#kept.get(shard) === kept) this.#kept.delete(shard) })
+    kept.opened.then(
+      () => { this.#followLeader(shard) }, () => { if (this.#kept.get(shard) === kept) this.#kept.delete(shard) }
+    )
     return kept
   }
 
