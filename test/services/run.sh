@@ -34,6 +34,10 @@ if [[ ${#files[@]} -eq 0 ]]; then
   exit 1
 fi
 cd "$root"
+if [[ ${files[*]} == *test/services/zones/* && $(id -u) -eq 0 && $(uname) == Linux ]]; then
+  need ip iproute2
+  need nft nftables
+fi
 if [[ ${files[*]} == *test/services/journal/* ]]; then
   need redis-server redis-server
   need openssl openssl

@@ -58,7 +58,7 @@ test('start: files where folders should be, and folders of a newer version', asy
   await refused(['--data', `${folder}/file`], /data folder cannot be used .*file, errno ENOTDIR/)
   await refused(['--data', `${folder}/a`, '--store', `file:${folder}/file`], /cannot be used .*errno ENOTDIR/)
   await refused(['--data', `${folder}/b`, '--journal', `file:${folder}/file/below`], /cannot be used .*errno ENOTDIR/)
-  await refused(['--data', `${folder}/c`, '--store', 's4://x'], /--store is neither/)
+  await refused(['--data', `${folder}/c`, '--store', 's4://x'], /--store is none of/)
   mkdirSync(`${folder}/newer/journal`, { recursive: true })
   writeFileSync(`${folder}/newer/format.json`, sealJson({ format: 9, clusterId: 'x' }))
   await refused(['--data', `${folder}/newer`], /newer format .*format 9/)
