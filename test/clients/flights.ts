@@ -2,51 +2,27 @@
  * Goal: what real clients produce in one zone, every client reads in every zone, and no payload crosses.
  * Method: 200,000 rows of real flights, keyed by distance, by kcat and by kafkajs into zone 1; read back by kcat,
  * kafkajs, @platformatic/kafka and python3-kafka in all three zones; a digest over (partition, offset, key, value).
- * Then what clients rely on besides (behaviours.ts).
+ * Then what clients rely on besides (behaviours.ts). `--cluster` runs it on a cluster of three processes.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, existsSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkBehaviours } from './behaviours.ts'
 import { consumeWith, produceWithKafkajs, READERS, run, type Row } from './clients.ts'
+import { cluster, embedded } from './server.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const root = join(here, '..', '..')
 const TIMEOUT_MS = 900_000
 
-type Endpoints = { listeners: { zone: string; host: string; port: number }[]; http: { host: string; port: number } }
 let [passed, failed] = [0, 0]
 
 function check(name: string, ok: boolean, detail = ''): void {
   if (ok) passed += 1
   else failed += 1
   console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}${detail === '' ? '' : `: ${detail}`}`)
-}
-
-async function start(folder: string): Promise<{ child: ChildProcess; endpoints: Endpoints }> {
-  const file = join(folder, 'endpoints.json')
-  rmSync(file, { force: true })
-  const listeners = ['1', '2', '3'].flatMap((n) => ['--listener', `zone=local-az${n},port=0`])
-  const child =
-    spawn(process.execPath, [join(root, 'cli/zonewise.mjs'), 'start', '--data', join(folder, 'data'), ...listeners,
-    '--http', '127.0.0.1:0', '--endpoints-file', file, '--log-level',
-    'warn'], { stdio: ['ignore', 'ignore', 'inherit'] })
-  const endMs = Date.now() + 20_000
-  while (!existsSync(file)) {
-    if (Date.now() > endMs || child.exitCode !== null) throw new Error('server did not become ready')
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  return { child, endpoints: JSON.parse(readFileSync(file, 'utf8')) as Endpoints }
-}
-
-function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  return new Promise((resolve) => {
-    child.once('exit', (code) => { resolve(code) })
-    child.kill(signal)
-  })
 }
 
 /** One digest for all rows, whatever the order in which a client hands out partitions. */
@@ -87,7 +63,7 @@ async function readEverywhere(
 
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'zonewise-clients-'))
-  let server = await start(folder)
+  const server = await (process.argv.includes('--cluster') ? cluster : embedded)(folder)
   try {
     const flights = JSON.parse(
       readFileSync(join(here, 'node_modules/vega-datasets/data/flights-200k.json'), 'utf8')
@@ -97,7 +73,7 @@ async function main(): Promise<void> {
         key: Buffer.from(String(row.distance)).toString('hex'), value: Buffer.from(JSON.stringify(row)).toString('hex')
       }))
     const lines = flights.map((row) => `${row.distance}\t${JSON.stringify(row)}\n`).join('')
-    let zones = server.endpoints.listeners.map(({ host, port }) => `${host}:${port}`)
+    const { zones } = server
     const [first = ''] = zones
     const cli = (args: string[]): Promise<string> =>
       run(process.execPath, [join(root, 'cli/zonewise.mjs'), ...args, '--bootstrap-server', first])
@@ -116,7 +92,7 @@ async function main(): Promise<void> {
 
     await checkBehaviours(first, zones[1] ?? '', check)
 
-    const ledger = await fetch(`http://${server.endpoints.http.host}:${server.endpoints.http.port}/api/ledger`)
+    const ledger = await fetch(`http://${server.http}/api/ledger`)
     const { rows } = await ledger.json() as { rows: { payload: boolean; crosses: boolean; bytes: number }[] }
     const crossing =
       rows.filter(({ payload, crosses }) => payload && crosses).reduce((sum, { bytes }) => sum + bytes, 0)
@@ -125,17 +101,15 @@ async function main(): Promise<void> {
       crossing === 0 && rows.some(({ payload, bytes }) => payload && bytes > 1_000_000), `${crossing} payload bytes`
     )
 
-    await stop(server.child, 'SIGKILL')
-    server = await start(folder)
-    zones = server.endpoints.listeners.map(({ host, port }) => `${host}:${port}`)
-    const again = await consumeWith('kcat', zones[2] ?? '', 'flights-kcat', sent.length)
+    await server.crash()
+    const again = await consumeWith('kcat', server.zones[2] ?? '', 'flights-kcat', sent.length)
     check(
       'after kill -9 and a restart every record is there', content(again) === content(sent), `${again.length} records`
     )
-    const code = await stop(server.child, 'SIGTERM')
-    check('SIGTERM ends with exit code 0', code === 0, `exit code ${code}`)
+    const codes = await server.stop()
+    check('SIGTERM ends with exit code 0', codes.every((code) => code === 0), `exit code ${codes.join()}`)
   } finally {
-    server.child.kill('SIGKILL')
+    await server.kill()
     rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -53,15 +53,16 @@ export const FREE_LISTENERS = ['a', 'b', 'c'].map((zone) => `zone=zone-${zone},p
 
 /** Starts a server with its data in `folder` and waits for nothing. */
 export function launchServer(
-  folder: string, flags: readonly string[] = [], listeners: readonly string[] = FREE_LISTENERS
+  folder: string, flags: readonly string[] = [], listeners: readonly string[] = FREE_LISTENERS,
+  env: NodeJS.ProcessEnv = {}
 ): Launched {
   const file = join(folder, `endpoints-${process.hrtime.bigint()}.json`)
   const args = ['start', '--data', join(folder, 'data'), '--endpoints-file', file, ...listeners.flatMap(
     (spec) => ['--listener', spec]
   )]
-  const child = spawn(
-    process.execPath, [ZONEWISE, ...args, '--http', '127.0.0.1:0', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] }
-  )
+  const child = spawn(process.execPath, [ZONEWISE, ...args, '--http', '127.0.0.1:0', ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }
+  })
   let output = ''
   child.stdout.on('data', (bytes: Buffer) => { output += bytes.toString() })
   child.stderr.on('data', (bytes: Buffer) => { output += bytes.toString() })
