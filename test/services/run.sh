@@ -18,11 +18,11 @@ if [[ ${files[*]} == *test/services/zones/* && $(id -u) -eq 0 && $(uname) == Lin
   need ip iproute2
   need nft nftables
 fi
-if [[ ${files[*]} == *test/services/journal/* ]]; then
+if [[ ${files[*]} == *test/services/journal/* || ${files[*]} == *test/services/cluster/* ]]; then
   need redis-server redis-server
   need openssl openssl
 fi
-if [[ ${files[*]} == *test/services/store/* ]]; then
+if [[ ${files[*]} == *test/services/store/* || ${files[*]} == *test/services/cluster/* ]]; then
   need_go
   node cli/run.mjs infra/local/build-s3-server.ts
 fi

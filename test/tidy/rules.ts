@@ -150,7 +150,7 @@ export const LONG_FILES: Readonly<Record<string, string>> = {}
 
 /** Where a process or a tool begins: files that nothing imports. */
 export const ENTRIES: readonly RegExp[] = [
-  /^cli\/(zonewise|run)\.mjs$/, /^cli\/main\.ts$/, /^cli\/docs\/generate\.ts$/, /^infra\/local\/build-s3-server\.ts$/,
+  /^cli\/(zonewise|run)\.mjs$/, /^cli\/main\.ts$/, /^cli\/docs\/generate\.ts$/, /^infra\/local\/(build-s3-server|cluster)\.ts$/,
   /^test\/run\.ts$/, /^test\/tidy\/tidy\.ts$/,
   /\.(test|prop\.test|int\.test|sim|child)\.ts$/, /^test\/(simulation|bench|clients|drill)\/.*\.(ts|mjs)$/, /\.d\.ts$/
 ]
