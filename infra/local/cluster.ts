@@ -11,6 +11,7 @@ import { planCluster, PORT_COUNT, ZONES } from './cluster-plan.ts'
 import { LocalCluster, type LocalClusterOptions } from './local-cluster.ts'
 import { requireRedis } from './redis-server.ts'
 import { requireS3Server } from './s3-binary.ts'
+import { HERE } from './within.ts'
 
 const LOCALHOST = '127.0.0.1'
 const DATA_DEFAULT = './zonewise-cluster'
@@ -57,7 +58,9 @@ async function main(): Promise<number> {
     const data = args.flags.get('data') ?? DATA_DEFAULT
     const startedMs = performance.now()
     const plan = planCluster({ zones: ZONES.map(() => LOCALHOST), redis: LOCALHOST, s3: LOCALHOST }, portsFrom)
-    cluster = await LocalCluster.start({ plan, data, env: terminal.env, portsAreOurs: false, say, onEnd })
+    cluster = await LocalCluster.start({
+      plan, data, env: terminal.env, within: () => HERE, portsAreOurs: false, say, onEnd
+    })
     say(clusterText(plan, data, performance.now() - startedMs))
   } catch (error) {
     complain(error instanceof ZonewiseError ? explain(error) : (error as Error).stack ?? String(error))

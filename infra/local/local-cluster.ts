@@ -10,7 +10,8 @@ import { NodeProcess } from './node-process.ts'
 import { requireFreePort } from './ports.ts'
 import { RedisServer } from './redis-server.ts'
 import { S3Server } from './s3-server.ts'
-import { ChildGuard, type Command, type Place } from './server-child.ts'
+import { ChildGuard, type Holding } from './server-child.ts'
+import type { Within } from './within.ts'
 
 const BUCKET = 'zonewise'
 const REDIS_MEMORY = '1gb' // enough for the journals of 16 shards, twice: docs/redis.md
@@ -23,8 +24,7 @@ export type LocalClusterOptions = {
   readonly plan: ClusterPlan
   readonly data: string
   readonly env: NodeJS.ProcessEnv
-  /** How a part's command is run; none: as it is. */
-  readonly command?: (part: Part, command: readonly string[]) => Command
+  readonly within: (part: Part) => Within
   readonly portsAreOurs: boolean // nobody else can have them: they are in namespaces
   readonly say: (line: string) => void
   /** A part ended by itself. */
@@ -87,18 +87,19 @@ export class LocalCluster {
   }
 
   async #start(): Promise<void> {
-    const { plan, env, portsAreOurs, say } = this.#options
+    const { plan, env, portsAreOurs, within, say } = this.#options
     const data = resolve(this.#options.data)
     this.#undo.push(await takeFolder(nodeFiles, data, LOCK_NAME))
     if (!portsAreOurs) for (const { host, port, what } of listening(plan)) await requireFreePort(host, port, what)
     const s3Folder = join(data, 's3')
     const s3 = await S3Server.start({
-      folder: s3Folder, buckets: [BUCKET], ...plan.s3, progress: say, place: this.#place('s3')
+      folder: s3Folder, buckets: [BUCKET], ...plan.s3, progress: say, within: within('s3'),
+      holding: this.#holding('s3')
     })
     this.#undo.push(() => s3.stop())
     const redis = await RedisServer.start({
       folder: join(data, 'redis'), ...plan.redis, config: { maxmemory: REDIS_MEMORY, ...openTo(plan.redis.host) },
-      place: this.#place('redis')
+      within: within('redis'), holding: this.#holding('redis')
     })
     this.#undo.push(() => redis.stop())
     const flags = [
@@ -111,17 +112,16 @@ export class LocalCluster {
       const name = `node-${node.nodeId}` as Part
       this.#nodes.push(new NodeProcess({
         plan: node, folder: join(data, name), logFile: join(data, 'log', `${name}.log`), flags, env: nodeEnv,
-        place: this.#place(name), say
+        within: within(name), holding: this.#holding(name), say
       }))
     }
     await Promise.all(this.#nodes.map((node) => node.ready()))
   }
 
-  #place(part: Part): Place {
-    const { command, onEnd } = this.#options
+  #holding(part: Part): Holding {
+    const { onEnd } = this.#options
     return {
       ownGroup: true,
-      ...(command === undefined ? {} : { command: (words) => command(part, words) }),
       onStart: (pid) => {
         this.#guard.watch(pid)
         this.#pids.set(part, pid)

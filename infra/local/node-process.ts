@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { textLine } from '#cli/platform/pino-log.ts'
 import type { NodePlan } from './cluster-plan.ts'
-import { endChild, type Place, signalChild, spawnChild } from './server-child.ts'
+import { endChild, type Holding, signalChild, spawnChild } from './server-child.ts'
+import type { Within } from './within.ts'
 
 const ZONEWISE = fileURLToPath(new URL('../../cli/zonewise.mjs', import.meta.url))
 const READY_MS_MAX = 60_000
@@ -22,7 +23,8 @@ export type NodeProcessOptions = {
   readonly logFile: string
   readonly flags: readonly string[] // what all nodes have in common
   readonly env: NodeJS.ProcessEnv
-  readonly place: Place
+  readonly within: Within
+  readonly holding: Holding
   /** A warning, an error, or a sentence of a start that failed. */
   readonly say: (line: string) => void
 }
@@ -35,7 +37,7 @@ export class NodeProcess {
   #ended: string | null = null
 
   /** Starts it and waits for nothing. */
-  constructor({ plan, folder, logFile, flags, env, place, say }: NodeProcessOptions) {
+  constructor({ plan, folder, logFile, flags, env, within, holding, say }: NodeProcessOptions) {
     this.plan = plan
     this.#endpointsFile = join(folder, 'endpoints.json')
     this.#log = new BoundedFile(logFile)
@@ -49,9 +51,11 @@ export class NodeProcess {
     ]
     const onExit = (how: string): void => {
       this.#ended = how
-      place.onExit?.(how)
+      holding.onExit?.(how)
     }
-    this.#child = spawnChild(command, { stdio: ['ignore', 'pipe', 'pipe'], env, place: { ...place, onExit } })
+    this.#child = spawnChild(command, {
+      stdio: ['ignore', 'pipe', 'pipe'], env, within, holding: { ...holding, onExit }
+    })
     this.#child.on('error', (error) => { this.#ended = error.message })
     const { stdout, stderr } = this.#child
     this.#child.once('close', () => { this.#log.close() })

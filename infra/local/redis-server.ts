@@ -7,7 +7,8 @@ import { mkdirSync } from 'node:fs'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { findProgram } from './find-program.ts'
 import { freePort } from './ports.ts'
-import { endChild, type Place, signalChild, spawnChild } from './server-child.ts'
+import { endChild, type Holding, signalChild, spawnChild } from './server-child.ts'
+import { HERE, type Within } from './within.ts'
 
 /** Nothing is acknowledged before it is on the disk, nothing evicted, nothing saved beside the log of commands. */
 const DURABLE: Readonly<Record<string, string>> = {
@@ -26,7 +27,8 @@ export type RedisServerOptions = {
   readonly tls?: boolean // the port speaks TLS only; `config` names the certificates
   readonly config?: Readonly<Record<string, string>> // over the durable one
   readonly args?: readonly string[] // first, as `CONFIG_FILE --sentinel`
-  readonly place?: Place
+  readonly within?: Within // as in another network namespace
+  readonly holding?: Holding
 }
 
 /** @throws ZonewiseError TOOL_MISSING: what to install */
@@ -109,13 +111,13 @@ export class RedisServer {
   }
 
   async #spawn(): Promise<void> {
-    const { args = [], tls = false, config, place: where } = this.#options
+    const { args = [], tls = false, config, within = HERE, holding = {} } = this.#options
     const port = String(this.#port)
     const place = { bind: this.host, ...(tls ? { port: '0', 'tls-port': port } : { port }), dir: this.folder }
     const all = { ...place, ...(args.length === 0 ? DURABLE : {}), ...config }
     const flags = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
     const child = spawnChild(['redis-server', ...args, ...flags], {
-      stdio: ['ignore', 'pipe', 'pipe'], ...(where === undefined ? {} : { place: where })
+      stdio: ['ignore', 'pipe', 'pipe'], within, holding
     })
     this.#child = child
     this.#output = ''

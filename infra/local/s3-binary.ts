@@ -66,7 +66,7 @@ export function cacheFolder(env: NodeJS.ProcessEnv): string {
 
 async function build(go: string, folder: string, progress: Progress, env: NodeJS.ProcessEnv): Promise<void> {
   const child = spawnChild([go, 'install', MODULE], {
-    place: { ownGroup: true }, stdio: ['ignore', 'ignore', 'pipe'],
+    holding: { ownGroup: true }, stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...env, GOBIN: folder, GOFLAGS: '-buildvcs=false' }
   })
   let said = ''

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { freePort } from './ports.ts'
 import { type Progress, s3ServerBinary } from './s3-binary.ts'
-import { endChild, type Place, signalChild, spawnChild } from './server-child.ts'
+import { endChild, type Holding, signalChild, spawnChild } from './server-child.ts'
+import { HERE, type Within } from './within.ts'
 
 const READY_MS_MAX = 15_000
 const READY_POLL_MS = 20
@@ -20,7 +21,8 @@ export type S3ServerOptions = {
   readonly host?: string
   readonly port?: number // 0, and without it: any free port
   readonly progress?: Progress
-  readonly place?: Place
+  readonly within?: Within // as in another network namespace
+  readonly holding?: Holding
 }
 
 export class S3Server {
@@ -92,14 +94,14 @@ export class S3Server {
 
   async #run(port: number): Promise<void> {
     const { accessKeyId, secretAccessKey } = this.credentials
-    const { place } = this.#options
+    const { within = HERE, holding = {}, folder } = this.#options
     const child = spawnChild([
       this.#binary, '--port', `${this.#host}:${port}`, '--region', this.region, '--keep-alive', '--quiet',
-      '--health', HEALTH, 'posix', '--data-integrity-etag', this.#options.folder
+      '--health', HEALTH, 'posix', '--data-integrity-etag', folder
     ], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ROOT_ACCESS_KEY_ID: accessKeyId, ROOT_SECRET_ACCESS_KEY: secretAccessKey },
-      ...(place === undefined ? {} : { place })
+      within, holding
     })
     let said = ''
     child.stderr?.on('data', (bytes: Buffer) => { said = (said + bytes.toString()).slice(-ERROR_TAIL_CHARS) })

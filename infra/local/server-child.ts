@@ -3,14 +3,10 @@
  * the ends that it cannot.
  */
 import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
+import { HERE, type Within } from './within.ts'
 
-/** As `spawn` takes it. */
-export type Command = { readonly file: string; readonly args: readonly string[] }
-
-/** Where and how a child runs. Without any of it: here, as any other child. */
-export type Place = {
-  /** The command as it is to be run, in a namespace for instance. */
-  readonly command?: (command: readonly string[]) => Command
+/** How a child is held. Without any of it: as any other child. */
+export type Holding = {
   /** A process group of its own: Ctrl-C of a terminal does not reach it, whoever started it stops it in good order. */
   readonly ownGroup?: boolean
   readonly onStart?: (pid: number) => void
@@ -18,23 +14,28 @@ export type Place = {
   readonly onExit?: (how: string) => void
 }
 
-export type SpawnOptions = { readonly place?: Place; readonly env?: NodeJS.ProcessEnv; readonly stdio: StdioOptions }
+export type SpawnOptions = {
+  readonly within?: Within
+  readonly holding?: Holding
+  readonly env?: NodeJS.ProcessEnv
+  readonly stdio: StdioOptions
+}
 
 const running = new Map<ChildProcess, { readonly ownGroup: boolean }>()
 process.once('exit', () => { for (const child of running.keys()) signalChild(child, 'SIGKILL') })
 
 /** Starts it; `error` and `exit` of the child say the rest. */
 export function spawnChild(command: readonly string[], options: SpawnOptions): ChildProcess {
-  const { place = {}, env = process.env, stdio } = options
-  const ownGroup = place.ownGroup === true
-  const { file, args } = place.command?.(command) ?? { file: command[0]!, args: command.slice(1) }
+  const { within = HERE, holding = {}, env = process.env, stdio } = options
+  const ownGroup = holding.ownGroup === true
+  const { file, args } = within(command)
   const child = spawn(file, [...args], { stdio, env, detached: ownGroup })
   if (child.pid === undefined) return child // `error` comes
   running.set(child, { ownGroup })
-  place.onStart?.(child.pid)
+  holding.onStart?.(child.pid)
   child.once('exit', (code, signal) => {
     running.delete(child)
-    place.onExit?.(signal ?? `exit code ${code}`)
+    holding.onExit?.(signal ?? `exit code ${code}`)
   })
   return child
 }
