@@ -5,7 +5,7 @@
  */
 import { DatabaseSync } from 'node:sqlite'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
-import type { Files } from '#shared/runtime/files.ts'
+import { makeFolderDurably, type Files } from '#shared/runtime/files.ts'
 
 const SQLITE_BUSY = 5
 const PROBE = '.probe'
@@ -18,7 +18,7 @@ const held = new Set<DatabaseSync>() // a lock that nobody refers to would be co
  */
 export async function takeFolder(files: Files, path: string, lockName: string): Promise<() => void> {
   try {
-    await files.makeFolder(path)
+    await makeFolderDurably(files, path)
     await proveWritable(files, path)
   } catch (cause) {
     throw folderUnusable(path, cause)

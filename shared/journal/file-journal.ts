@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
 import { type Log, silentLog } from '../log/log.ts'
 import { Metrics } from '../metrics/metrics.ts'
-import type { Files } from '../runtime/files.ts'
+import { makeFolderDurably, type Files } from '../runtime/files.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { FileShard } from './file-shard.ts'
 import { assertSameCluster, type Journal, type ShardJournal } from './journal.ts'
@@ -40,7 +40,7 @@ export type FileJournalOptions = {
 export async function openFileJournal(options: FileJournalOptions): Promise<Journal> {
   const { files, folder, runtime, segmentBytes } = options
   assert(segmentBytes >= 2 * SEGMENT.alignBytes && segmentBytes <= SEGMENT_BYTES_MAX)
-  await files.makeFolder(folder)
+  await makeFolderDurably(files, folder)
   const meta = await JournalMeta.load(files, folder)
   const segmentFiles = new SegmentFiles(files, folder, runtime.chance, segmentBytes)
   let recovered = await recover(files, segmentFiles)

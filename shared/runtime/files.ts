@@ -44,6 +44,15 @@ export type Files = {
   freeBytes(path: string): Promise<number>
 }
 
+/** Makes a folder and those above it, and makes the names of all that were not there durable. */
+export async function makeFolderDurably(files: Files, path: string): Promise<void> {
+  const made: string[] = [] // folders that got a new name
+  for (let at = path; at.includes('/') && await files.info(at) === null; at = at.slice(0, at.lastIndexOf('/')))
+    made.push(at.slice(0, at.lastIndexOf('/')) || '/')
+  await files.makeFolder(path)
+  for (const folder of made) await files.syncFolder(folder)
+}
+
 /** Replaces the small file `path` atomically and durably: temporary file, sync, rename, sync of the folder. */
 export async function replaceFile(files: Files, folder: string, name: string, content: Uint8Array): Promise<void> {
   const temporary = `${folder}/.${name}.tmp`

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { release, type MemoryPool } from '../binary/memory-pool.ts'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
-import type { Files, OpenFile } from '../runtime/files.ts'
+import { makeFolderDurably, type Files, type OpenFile } from '../runtime/files.ts'
 import { FolderSyncer } from './folder-syncer.ts'
 import { HandleCache } from './handle-cache.ts'
 import { checkKey, checkPrefix, isKey, LIST_MAX } from './key.ts'
@@ -25,7 +25,7 @@ export type FileStoreOptions = {
 export async function openFileStore(options: FileStoreOptions): Promise<ObjectStore> {
   const { files, root } = options
   const temporary = `${root}/${TEMPORARY}`
-  await files.makeFolder(temporary)
+  await makeFolderDurably(files, temporary)
   for (const entry of (await files.readFolder(temporary)) ?? []) await files.remove(`${temporary}/${entry.name}`)
   return new FileStore(options)
 }
