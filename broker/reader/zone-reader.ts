@@ -56,7 +56,7 @@ export class ZoneReader {
     const limits = { runsMax: planRunsMax, chunksAtTail: cache.chunksAtTail, aheadBytes: readAheadBytes }
     const plans = new RequestPlans(view, request, limits)
     this.#metrics.plans.add(1)
-    if (plans.isDoubtful) {
+    if (request.isFresh || plans.isDoubtful) {
       this.#metrics.barriers.add(1)
       await view.barrier()
       plans.lookAtAll()

@@ -34,20 +34,27 @@ const PLAN_GRACE_MS = 5_000 // on top of what a plan may wait: then the reader i
 export class Fetcher {
   readonly #parts: FetcherParts
   readonly #metrics: FetchMetrics
+  readonly #asked = new Map<number, number>() // by shard: the reader whose answers clients know
 
   constructor(parts: FetcherParts) {
     this.#parts = parts
     this.#metrics = parts.metrics ?? new FetchMetrics(new Metrics(), '')
   }
 
-  /** Asks the zone's reader of a shard; what goes wrong is an error code of every partition asked. */
-  async plan(request: PlanRequest, signal: AbortSignal): Promise<readonly Planned[]> {
+  /**
+   * Asks the zone's reader of a shard; what goes wrong is an error code of every partition asked. Another reader than
+   * before answers behind a barrier, so that no client sees a high watermark go back.
+   */
+  async plan(request: Omit<PlanRequest, 'isFresh'>, signal: AbortSignal): Promise<readonly Planned[]> {
     const { membership, transport, zone, log } = this.#parts
     try {
       const reader = zoneReaderOf(membership.current(), zone, request.shard)
       if (reader === null) throw new ZonewiseError('RPC_UNAVAILABLE', 'no broker in this zone', { zone })
       const options = { deadlineMs: request.waitMs + PLAN_GRACE_MS, signal }
-      return (await transport.call(reader, planCall, request, options)).response.partitions
+      const isFresh = this.#asked.get(request.shard) !== reader
+      const { response } = await transport.call(reader, planCall, { ...request, isFresh }, options)
+      if (isFresh) this.#asked.set(request.shard, reader)
+      return response.partitions
     } catch (error) {
       if (signal.aborted || !(error instanceof ZonewiseError)) throw error
       this.#metrics.planFailures.add(1)

@@ -12,6 +12,7 @@ const versions = { versions: [0, 0], flexibleSince: null } as const
 export const planRequest = message('PlanRequest', versions, {
   shard: field(uint16),
   waitMs: field(uint32),
+  isFresh: field(bool), // answered behind a barrier: the gateway asked another reader before, which may have known more
   minBytes: field(int32),
   isolationLevel: field(int8), // Kafka's: 0 read_uncommitted, 1 read_committed
   partitions: field(array(struct({

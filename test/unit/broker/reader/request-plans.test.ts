@@ -23,7 +23,7 @@ async function viewOf(chunks: number, partitions = 3): Promise<ViewTwin> {
 function ask(fetchOffsets: readonly number[], given: Partial<PlanRequest> & { maxBytes?: number } = {}): PlanRequest {
   const { maxBytes = 1_000_000, ...rest } = given
   const partitions = fetchOffsets.map((fetchOffset, partition) => ({ topicId: TOPIC, partition, fetchOffset, maxBytes, currentLeaderEpoch: -1 }))
-  return { shard: 0, waitMs: 0, minBytes: 1, isolationLevel: 0, partitions, ...rest }
+  return { isFresh: false, shard: 0, waitMs: 0, minBytes: 1, isolationLevel: 0, partitions, ...rest }
 }
 
 /** How far behind a run is may be as of an older look. */

@@ -38,7 +38,7 @@ function setUp(given: Partial<ReturnType<typeof brokerSettings.defaults>> = {}) 
   const log = new RecordingLog()
   new ZoneReader({ views: view, transport, cache, runtime, log, settings })
   const ask = (fetchOffsets: readonly number[], request: Partial<PlanRequest> = {}): PlanRequest => ({
-    shard: 0, waitMs: 0, minBytes: 1, isolationLevel: 0,
+    isFresh: false, shard: 0, waitMs: 0, minBytes: 1, isolationLevel: 0,
     partitions: fetchOffsets.map((fetchOffset, partition) => ({ topicId: TOPIC, partition, fetchOffset, maxBytes: 10_000, currentLeaderEpoch: -1 })),
     ...request
   })

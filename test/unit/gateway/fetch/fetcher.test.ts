@@ -2,11 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Fetcher, type Run } from '#gateway/fetch/fetcher.ts'
 import { LogCache } from '#gateway/ingest/log-cache.ts'
+import { StaticMembership } from '#shared/cluster/static-membership.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { LANE } from '#shared/object/chunk-ref.ts'
 import { chunkKey } from '#shared/object/chunk-ref.ts'
+import { planCall } from '#shared/rpc/read.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { dataTwin, type DataTwin } from '#test/support/data-twin.ts'
-import { nodeOf, snapshotOf } from '#test/support/gateway-twin.ts'
+import { nodeOf, RecordingLog, snapshotOf, TransportTwin } from '#test/support/gateway-twin.ts'
 
 const source = { nodeId: 9, nodeEpoch: 3, nonce: '0123456789abcdef', lane: LANE.region }
 const run = (chunkSeq: number, position: number, length: number): Run => ({
@@ -69,4 +72,29 @@ test('fetcher: a zone without a broker gets codes that clients retry, never anot
   assert.deepEqual(planned.map(({ errorCode }) => errorCode), [KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER])
   assert.deepEqual(texts(await fetcher.read([run(1, 0, 7)], never)), [null])
   assert.deepEqual(t.log.of('warn'), ['chunk not read'])
+})
+
+test('fetcher: another reader than the one asked before answers behind a barrier, until it has answered', async () => {
+  const transport = new TransportTwin()
+  const membership = new StaticMembership(snapshotOf())
+  const fresh: [number, boolean][] = []
+  let failing = true
+  transport.on(planCall, (node, { isFresh, partitions }) => {
+    fresh.push([node, isFresh])
+    if (failing) throw new ZonewiseError('JOURNAL_UNSETTLED', 'no barrier now')
+    return { partitions: partitions.map(() => ({ errorCode: 0, highWatermark: 1, lastStableOffset: 1, logStartOffset: 0, runs: [], isCut: false })) }
+  })
+  const settings = { readDeadlineMs: 1_000, fetchReadsMax: 1 }
+  const fetcher = new Fetcher({ zone: 'az1', membership, transport, log: new RecordingLog(), cache: new LogCache(source, 0), settings })
+  const plan = (): Promise<unknown> => fetcher.plan({ shard: 0, waitMs: 0, minBytes: 1, isolationLevel: 0, partitions: [] }, never)
+  await plan()
+  failing = false
+  await plan()
+  await plan()
+  const [first] = fresh[0]!
+  const other = first === 1 ? 2 : 1
+  membership.set(snapshotOf([nodeOf(other, 'az1'), nodeOf(3, 'az2')], 2))
+  await plan()
+  await plan()
+  assert.deepEqual(fresh, [[first, true], [first, true], [first, false], [other, true], [other, false]])
 })
