@@ -1,6 +1,7 @@
 /**
  * Journal in memory, for tests and simulation. The medium outlives the nodes: several open one medium, as several
- * processes do with Redis. Faults: delays, an append that fails before or after it became durable, a crashed node.
+ * processes do with Redis. Faults: delays, an append that fails before or after it became durable, or becomes durable
+ * later all the same, a crashed node.
  */
 import assert from 'node:assert/strict'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
@@ -16,9 +17,12 @@ export type JournalFaults = {
   delayMsMax: number // of each call, half before and half after its effect; 0: none
   errorBeforePerMille: number // not settled, nothing happened
   errorAfterPerMille: number // not settled, but durable
+  latePerMille: number // not settled, and done within LATE_MS_MAX; needs a timer
 }
 
-export const NO_JOURNAL_FAULTS: Readonly<JournalFaults> = { delayMsMax: 0, errorBeforePerMille: 0, errorAfterPerMille: 0 }
+export const NO_JOURNAL_FAULTS: Readonly<JournalFaults> = { delayMsMax: 0, errorBeforePerMille: 0, errorAfterPerMille: 0, latePerMille: 0 }
+
+const LATE_MS_MAX = 2_000
 
 type Shard = { groups: JournalGroup[]; end: JournalEnd; readonly listeners: Set<(group: JournalGroup) => void> }
 
@@ -148,6 +152,10 @@ export class MemoryJournal implements Journal {
   }
 
   async #call<T>(effect: () => T): Promise<T> {
+    if (this.#timer !== undefined && this.#happens(this.faults.latePerMille)) {
+      this.#timer.after(1 + this.#chance.below(LATE_MS_MAX), effect)
+      throw new ZonewiseError('JOURNAL_UNSETTLED', 'injected error of a call that happens later')
+    }
     await this.#delay()
     if (this.#happens(this.faults.errorBeforePerMille))
       throw new ZonewiseError('JOURNAL_UNSETTLED', 'injected error before the call')

@@ -1,6 +1,7 @@
 /**
  * A store with faults, for simulation: delays, errors before the call (nothing happened) and after it (the reply is
- * lost). Driven by a Chance and a Timer, so that the same seed gives the same faults.
+ * lost), and errors of calls that happen later all the same. Driven by a Chance and a Timer, so that the same seed
+ * gives the same faults.
  */
 import { release, type MemoryPool } from '../binary/memory-pool.ts'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
@@ -12,10 +13,13 @@ export type StoreFaults = {
   delayMsMax: number // inclusive; 0: no delay
   errorBeforePerMille: number
   errorAfterPerMille: number
+  latePerMille: number // changes only: an error, and within LATE_MS_MAX the change
 }
 
 export const NO_STORE_FAULTS: Readonly<StoreFaults> =
-  { delayMsMin: 0, delayMsMax: 0, errorBeforePerMille: 0, errorAfterPerMille: 0 }
+  { delayMsMin: 0, delayMsMax: 0, errorBeforePerMille: 0, errorAfterPerMille: 0, latePerMille: 0 }
+
+const LATE_MS_MAX = 2_000
 
 export class FaultyStore implements ObjectStore {
   /** May be changed at any time: the next call follows it. */
@@ -32,11 +36,11 @@ export class FaultyStore implements ObjectStore {
   }
 
   putIfAbsent(key: string, chunks: readonly Uint8Array[]): Promise<void> {
-    return this.#call('putIfAbsent', key, () => this.#inner.putIfAbsent(key, chunks))
+    return this.#change('putIfAbsent', key, chunks, (bytes) => this.#inner.putIfAbsent(key, bytes))
   }
 
   put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
-    return this.#call('put', key, () => this.#inner.put(key, chunks))
+    return this.#change('put', key, chunks, (bytes) => this.#inner.put(key, bytes))
   }
 
   get(key: string, range?: ByteRange, memory?: MemoryPool): Promise<Uint8Array> {
@@ -52,7 +56,7 @@ export class FaultyStore implements ObjectStore {
   }
 
   delete(key: string): Promise<void> {
-    return this.#call('delete', key, () => this.#inner.delete(key))
+    return this.#change('delete', key, [], () => this.#inner.delete(key))
   }
 
   freeBytes(): Promise<number | null> {
@@ -61,6 +65,17 @@ export class FaultyStore implements ObjectStore {
 
   close(): Promise<void> {
     return this.#inner.close()
+  }
+
+  #change(
+    call: string, key: string, chunks: readonly Uint8Array[], run: (chunks: readonly Uint8Array[]) => Promise<void>
+  ): Promise<void> {
+    if (!this.#happens(this.faults.latePerMille)) return this.#call(call, key, () => run(chunks))
+    const sent = [Buffer.concat(chunks)] // the caller may change its own from now on
+    this.#timer.after(1 + this.#chance.below(LATE_MS_MAX), () => { run(sent).catch(() => {}) }) // nobody waits for it
+    return Promise.reject(
+      new ZonewiseError('STORE_UNAVAILABLE', 'injected error of a call that happens later', { call, key })
+    )
   }
 
   /** Half of the delay comes before the effect, half after: a crash may fall on either side. */

@@ -17,8 +17,8 @@ import { decodeError, encodeError } from './carried-error.ts'
 import { type AnyCall, type AnyHandler, bytesOf, isAbort, isWithPayload, NO_PAYLOAD, payloadCause, unavailable } from './any-call.ts'
 import type { CallContext, CallOptions, CallReply, Handler, Transport } from './transport.ts'
 
-/** What a simulated network does to one call; `delayMs` holds for each direction. */
-export type Fault = { readonly delayMs: number; readonly dropRequest: boolean; readonly dropReply: boolean }
+/** What a simulated network does to one call; `delayMs` holds for each direction. `again`: the request comes twice. */
+export type Fault = { readonly delayMs: number; readonly dropRequest: boolean; readonly dropReply: boolean; readonly again?: boolean }
 
 export type InProcessOptions = {
   readonly ledger: Ledger // of nodes that bring none of their own
@@ -193,6 +193,10 @@ class Flight implements CallContext {
     if (fault?.dropRequest !== true) {
       retainAll(this.payload) // until it is handled: the caller may give up before
       this.#travel(fault, () => { void this.#deliver(fault) })
+    }
+    if (fault?.again === true) {
+      retainAll(this.payload)
+      network.timer.after(2 * fault.delayMs, () => { void this.#deliver(fault) })
     }
     return this.#outcome.promise
   }

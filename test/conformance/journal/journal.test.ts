@@ -3,7 +3,7 @@ import { nodeFiles } from '#cli/platform/node-files.ts'
 import { nodeRuntime } from '#cli/platform/node-runtime.ts'
 import { openFileJournal } from '#shared/journal/file-journal.ts'
 import type { Journal } from '#shared/journal/journal.ts'
-import { type JournalFaults, MemoryJournal, MemoryJournalMedium } from '#shared/journal/memory-journal.ts'
+import { type JournalFaults, MemoryJournal, MemoryJournalMedium, NO_JOURNAL_FAULTS } from '#shared/journal/memory-journal.ts'
 import { Rng } from '#shared/runtime/rng.ts'
 import { temporaryFolder } from '#test/support/temporary-folder.ts'
 import { type JournalUnderTest, journalSuite } from './journal-suite.ts'
@@ -46,7 +46,7 @@ function file(name: string, sizes: { segmentBytes: number; frameBytesMax: number
   }
 }
 
-journalSuite(memory('memory', { delayMsMax: 0, errorBeforePerMille: 0, errorAfterPerMille: 0 }))
-journalSuite(memory('faulty memory', { delayMsMax: 2, errorBeforePerMille: 100, errorAfterPerMille: 100 }))
+journalSuite(memory('memory', NO_JOURNAL_FAULTS))
+journalSuite(memory('faulty memory', { ...NO_JOURNAL_FAULTS, delayMsMax: 2, errorBeforePerMille: 100, errorAfterPerMille: 100 }))
 journalSuite(file('file', { segmentBytes: 1024 * 1024, frameBytesMax: 1024 * 1024, recentBytesMax: 1024 * 1024 }))
 journalSuite(file('file, tiny segments, nothing in memory', { segmentBytes: 4_096, frameBytesMax: 512, recentBytesMax: 0 }))

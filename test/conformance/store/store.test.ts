@@ -3,7 +3,7 @@ import { nodeFiles } from '#cli/platform/node-files.ts'
 import { nodeRuntime } from '#cli/platform/node-runtime.ts'
 import { Ledger } from '#shared/ledger/ledger.ts'
 import { Rng } from '#shared/runtime/rng.ts'
-import { FaultyStore } from '#shared/store/faulty-store.ts'
+import { FaultyStore, NO_STORE_FAULTS } from '#shared/store/faulty-store.ts'
 import { openFileStore } from '#shared/store/file-store.ts'
 import { GuardedStore } from '#shared/store/guarded-store.ts'
 import { MeasuredStore } from '#shared/store/measured-store.ts'
@@ -24,7 +24,7 @@ storeSuite({
   name: 'faulty memory, delays',
   open: async () => new FaultyStore(
     new MemoryStore(nodeRuntime.clock), nodeRuntime.timer, new Rng(7),
-    { delayMsMin: 0, delayMsMax: 2, errorBeforePerMille: 0, errorAfterPerMille: 0 }
+    { ...NO_STORE_FAULTS, delayMsMax: 2 }
   ),
   reopen: async (store) => store
 })
