@@ -4,6 +4,8 @@ import { checkBatch, newBatchFacts } from '#shared/records/batch-header.ts'
 import { Rng } from '#shared/runtime/rng.ts'
 import { sleep } from '#shared/runtime/runtime.ts'
 import { decodeBatches, encodeBatch, NOBODY } from './client/record-batch.ts'
+import { CALM_DISK, DiskFiles } from './engine/disk-files.ts'
+import { SimDisk } from './engine/sim-disk.ts'
 import { SimNetwork } from './engine/sim-network.ts'
 import { Trace } from './engine/trace.ts'
 import { VirtualTime } from './engine/virtual-time.ts'
@@ -12,7 +14,13 @@ test('virtual-time: fires in order of time, then of making, with promises settle
   const time = new VirtualTime()
   const seen: string[] = []
   time.after(5, () => { seen.push('b') })
-  time.after(5, () => { seen.push('c'); void Promise.resolve().then(() => { seen.push('promise') }); time.soon(() => { seen.push('soon') }) })
+  time.after(
+    5,
+    () => {
+      seen.push('c'); void Promise.resolve().then(() => { seen.push('promise') });
+      time.soon(() => { seen.push('soon') })
+    }
+  )
   time.after(5, () => { seen.push('d') })
   time.after(1, () => { seen.push('a'); time.after(0, () => { seen.push('at once') }) })
   time.after(3, () => { seen.push('never') })()
@@ -59,9 +67,13 @@ test('sim-network: bytes arrive in order, whole, in pieces that do not outlive t
   const [server, client] = [network.host('server'), network.host('client')]
   const [received, kept, closed]: [number[], Uint8Array[], string[]] = [[], [], []]
   await server.listen('server', 1, () => ({
-    data: (bytes) => { kept.push(bytes); received.push(...bytes) }, drain: () => {}, closed: () => { closed.push('server') }
+    data: (bytes) => {
+      kept.push(bytes); received.push(...bytes)
+    }, drain: () => {}, closed: () => { closed.push('server') }
   }))
-  const dialled = client.connect('server', 1, { data: () => {}, drain: () => {}, closed: (error) => { closed.push(`client ${error?.message}`) } })
+  const dialled = client.connect(
+    'server', 1, { data: () => {}, drain: () => {}, closed: (error) => { closed.push(`client ${error?.message}`) } }
+  )
   await time.run(100)
   const socket = await dialled
   for (let i = 0; i < 20; i++) socket.write([Uint8Array.of(3 * i, 3 * i + 1), Uint8Array.of(3 * i + 2)])
@@ -100,11 +112,107 @@ test('sim-network: a paused end gets nothing until it reads on', async () => {
   assert.deepEqual([received, socket.bufferedBytes], [7, 0])
 })
 
+/** A disk, a machine that uses it, and the way to let it die and come back. */
+function diskOf(seed: number) {
+  const [time, rng] = [new VirtualTime(), new Rng(seed)]
+  const disk = new SimDisk(rng.fork())
+  let user = { alive: true, frozenMs: 0 }
+  const files = (): DiskFiles =>
+    new DiskFiles({ disk, user, time, rng: rng.fork(), faults: CALM_DISK, trace: () => {} })
+  const crash = (): void => {
+    user.alive = false
+    disk.crash()
+    user = { alive: true, frozenMs: 0 }
+  }
+  /** Runs `work` to its end, or until time is over. */
+  const run = async <T>(work: Promise<T>): Promise<T | null> => {
+    let found: T | null = null
+    void work.then((result) => { found = result })
+    await time.run(time.nowMs + 1_000)
+    return found
+  }
+  return { disk, files, crash, run }
+}
+
+const SECTORS = 4
+const page = (byte: number): Uint8Array => new Uint8Array(SECTORS * 512).fill(byte)
+
+test('sim-disk: a crash keeps what was synced, and of the rest any sectors', async () => {
+  const seen = new Set<string>()
+  for (let seed = 1; seed <= 60; seed++) {
+    const { files, crash, run } = diskOf(seed)
+    await run((async () => {
+      const file = await files().create('/data')
+      await file.write(0, [page(1)])
+      await file.sync()
+      await files().syncFolder('/')
+      await file.write(0, [page(2)])
+    })())
+    crash()
+    const bytes = await run((async () => (await files().open('/data'))!.read(0, SECTORS * 512))())
+    const sectors = Array.from({ length: SECTORS }, (_, i) => [...new Set(bytes!.subarray(i * 512, (i + 1) * 512))])
+    assert(sectors.every((values) => values.length === 1), 'a sector is torn')
+    seen.add(sectors.join(''))
+  }
+  for (const whole of ['1111', '2222']) assert(seen.has(whole))
+  assert([...seen].some((sectors) => sectors.includes('12')) && [...seen].some((sectors) => sectors.includes('21')))
+})
+
+test('sim-disk: names are durable with the sync of their folder; without it the first few of them may be', async () => {
+  const seen = new Set<string>()
+  for (let seed = 1; seed <= 60; seed++) {
+    const { files, crash, run } = diskOf(seed)
+    await run((async () => {
+      await files().makeFolder('/folder')
+      await files().syncFolder('/')
+      for (const name of ['a', 'b']) await files().create(`/folder/${name}`)
+      await files().syncFolder('/folder')
+      await files().remove('/folder/a')
+      await files().create('/folder/c')
+      await files().rename('/folder/b', '/folder/d')
+    })())
+    crash()
+    const names = await run(files().readFolder('/folder'))
+    seen.add(names!.map(({ name }) => name).sort().join(''))
+  }
+  assert.deepEqual([...seen].sort(), ['ab', 'b', 'bc', 'cd'])
+})
+
+test('sim-disk: a sync that fails loses for good what it did not write; calls of a dead machine do nothing', async () => {
+  const { files, crash, run } = diskOf(3)
+  const failing = { ...CALM_DISK, failSyncPerMille: 1_000 }
+  const { disk, time } = { disk: new SimDisk(new Rng(4)), time: new VirtualTime() }
+  const user = { alive: true, frozenMs: 0 }
+  const own = new DiskFiles({ disk, user, time, rng: new Rng(5), faults: failing, trace: () => {} })
+  const written = (async () => {
+    const file = await own.create('/data')
+    await file.write(0, [page(1)])
+    await assert.rejects(file.sync(), { code: 'STORE_UNAVAILABLE' })
+    failing.failSyncPerMille = 0
+    await file.sync()
+    assert.deepEqual(await file.read(0, SECTORS * 512), page(1)) // the cache has it all
+    await own.syncFolder('/')
+  })()
+  await Promise.all([written, time.run(1_000)])
+  disk.crash()
+  assert.notDeepEqual([...disk.find('/data')!.content.subarray(0, SECTORS * 512)], [...page(1)])
+  let answered = false
+  await run(files().create('/alive'))
+  void files().create('/late').then(() => { answered = true })
+  crash()
+  await run(Promise.resolve())
+  assert.deepEqual([answered, (await run(files().info('/late')))], [false, null])
+})
+
 test('record-batch: is taken at the door, and comes back as it was', () => {
   const records = [0, 1, 2].map((counter) => ({ producer: 'p-1', counter }))
   const batch = encodeBatch(records, NOBODY, 1_760_000_000_000, 200)
   assert.equal(checkBatch(batch, { messageBytesMax: 10_000, zstdAllowed: true }, newBatchFacts()), 0)
-  const found = decodeBatches(Buffer.concat([batch, encodeBatch(records, { producerId: 7, producerEpoch: 0, baseSequence: 300 }, 1, 0), batch.subarray(0, 70)]))
+  const found = decodeBatches(
+    Buffer.concat(
+      [batch, encodeBatch(records, { producerId: 7, producerEpoch: 0, baseSequence: 300 }, 1, 0), batch.subarray(0, 70)]
+    )
+  )
   assert.deepEqual(found.map(({ record }) => record), [...records, ...records])
   assert.deepEqual(found.map(({ offset }) => offset), [0, 1, 2, 0, 1, 2])
 })

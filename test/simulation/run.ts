@@ -1,29 +1,60 @@
 /**
  * `npm run sim -- --seed 7 --minutes 0.5`: one simulation; the last line is its trace. `--verbose` prints every event.
- * Exits with 1 if something happened that may never happen.
+ * `--seeds 100-400` runs many and prints a line each; `--plant ack-before-durable` runs with one of the bugs that the
+ * checker must find. Exits with 1 if something happened that may never happen.
  */
 import { parseArgs } from 'node:util'
-import { runSimulation } from './simulation.ts'
+import { MUTATIONS } from './mutation/mutations.ts'
+import { runSimulation, type SimulationResult } from './simulation.ts'
+import { FAULTS, type Layout } from './world/settings.ts'
 
 const VIOLATIONS_SHOWN = 20
+const USAGE = 'usage: npm run sim -- [--seed WHOLE_NUMBER | --seeds FIRST-LAST] [--minutes NUMBER] ' +
+  '[--ground remote|local] [--verbose] [--plant BUG]'
 
 const { values } = parseArgs({ options: {
-  seed: { type: 'string', default: '1' }, minutes: { type: 'string', default: '1' }, verbose: { type: 'boolean', default: false }
+  seed: { type: 'string', default: '1' }, seeds: { type: 'string' }, minutes: { type: 'string', default: '1' },
+  ground: { type: 'string' }, plant: { type: 'string' }, verbose: { type: 'boolean', default: false }
 } })
-const [seed, minutes] = [Number(values.seed), Number(values.minutes)]
-if (!Number.isSafeInteger(seed) || !Number.isFinite(minutes) || minutes <= 0) {
-  process.stderr.write('usage: npm run sim -- [--seed WHOLE_NUMBER] [--minutes NUMBER] [--verbose]\n')
+const print = (line: string): void => { process.stdout.write(`${line}\n`) }
+const [first, last] = (values.seeds ?? `${values.seed}-${values.seed}`).split('-').map(Number)
+const minutes = Number(values.minutes)
+const mutation = values.plant === undefined ? null : MUTATIONS[values.plant]
+const isRange = Number.isSafeInteger(first) && Number.isSafeInteger(last) && Number.isFinite(minutes) && minutes > 0
+if (mutation === undefined || !isRange || (values.ground !== undefined && !isGround(values.ground))) {
+  process.stderr.write(`${USAGE}\nbugs: ${Object.keys(MUTATIONS).join(', ')}\n`)
   process.exit(2)
 }
 
-const startedMs = performance.now()
-const print = (line: string): void => { process.stdout.write(`${line}\n`) }
-const { violations, trace, virtualMs, counts } = await runSimulation({ seed, minutes, ...(values.verbose ? { echo: print } : {}) })
-const seconds = (performance.now() - startedMs) / 1_000
-print(`seed ${seed}: ${(virtualMs / 60_000).toFixed(2)} virtual minutes in ${seconds.toFixed(1)} s, ${counts.events} events, ${counts.faults} faults`)
-print(`records: ${counts.sent} sent, ${counts.acked} acked, ${counts.read} read`)
-for (const { rule, what } of violations.slice(0, VIOLATIONS_SHOWN)) print(`VIOLATION ${rule}: ${what}`)
-if (violations.length > VIOLATIONS_SHOWN) print(`and ${violations.length - VIOLATIONS_SHOWN} more`)
-print(violations.length === 0 ? 'no violation' : `${violations.length} violations: run again with --seed ${seed} --minutes ${minutes} --verbose`)
-print(`trace ${trace}`)
-process.exitCode = violations.length === 0 ? 0 : 1
+const { ground } = values
+const onGround = (drawn: Layout): Layout =>
+  (ground !== undefined && isGround(ground) ? { ...drawn, ground, faults: FAULTS[ground] } : drawn)
+const { seams = {}, shape = onGround } = mutation ?? {}
+mutation?.plant?.()
+let failedCount = 0
+let trace = ''
+for (let seed = first!; seed <= last!; seed++) {
+  const startedMs = performance.now()
+  const result = await runSimulation({ seed, minutes, seams, shape, ...(values.verbose ? { echo: print } : {}) })
+  report(seed, (performance.now() - startedMs) / 1_000, result)
+  if (result.violations.length > 0) failedCount += 1
+  trace = result.trace
+}
+if (values.seeds !== undefined) print(`${failedCount} of ${last! - first! + 1} seeds with violations`)
+else print(`trace ${trace}`)
+process.exitCode = failedCount === 0 ? 0 : 1
+
+function isGround(name: string): name is Layout['ground'] {
+  return name in FAULTS
+}
+
+function report(seed: number, seconds: number, { violations, virtualMs, counts }: SimulationResult): void {
+  const { events, faults, sent, acked, read, consumed } = counts
+  const minutesRun = (virtualMs / 60_000).toFixed(2)
+  print(`seed ${seed}: ${minutesRun} virtual minutes in ${seconds.toFixed(1)} s, ${events} events, ${faults} faults; ` +
+    `records: ${sent} sent, ${acked} acked, ${read} read, ${consumed} consumed by groups`)
+  for (const { rule, what, atMs } of violations.slice(0, VIOLATIONS_SHOWN))
+    print(`VIOLATION of "${rule}" with seed ${seed} at ${(atMs / 1_000).toFixed(3)} s: ${what}`)
+  if (violations.length > VIOLATIONS_SHOWN) print(`and ${violations.length - VIOLATIONS_SHOWN} more`)
+  if (violations.length > 0) print(`replay: npm run sim -- --seed ${seed} --minutes ${minutes} --verbose`)
+}

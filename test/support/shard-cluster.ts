@@ -26,7 +26,9 @@ export class ShardCluster {
   readonly medium = new MemoryJournalMedium()
   readonly store: ObjectStore
   readonly hub = new InProcessNetwork({ ledger: new Ledger(), timer: this.runtime.timer })
-  readonly hosts = new Map<number, { readonly host: ShardHost; readonly membership: StaticMembership; readonly log: RecordingLog }>()
+  readonly hosts = new Map<number, {
+    readonly host: ShardHost; readonly membership: StaticMembership; readonly log: RecordingLog
+  }>()
   readonly #options: ShardClusterOptions
   #version = 1
 
@@ -37,7 +39,9 @@ export class ShardCluster {
   }
 
   /** Nodes 1 to `nodeCount` in a cluster of one data shard, of which `members` are known to all. */
-  static async start(nodeCount: number, members: readonly number[], options: ShardClusterOptions = {}): Promise<ShardCluster> {
+  static async start(
+    nodeCount: number, members: readonly number[], options: ShardClusterOptions = {}
+  ): Promise<ShardCluster> {
     const cluster = new ShardCluster(options)
     const journal = cluster.#journal(0)
     for (const shard of [0, CATALOG_SHARD]) await journal.create(shard)
@@ -80,8 +84,9 @@ export class ShardCluster {
     const membership = new StaticMembership(snapshotOf(members, { shardCount: 1 }))
     const log = new RecordingLog()
     const host = new ShardHost({
-      nodeId, leads: true, membership, leases: NO_LEASES, log, runtime: this.runtime, journal: this.#journal(nodeId), store: this.store,
-      transport: this.hub.attach({ nodeId, zone: `az${nodeId}` }), settings: { ...brokerSettings.defaults(), ...this.#options.settings }
+      nodeId, leads: true, membership, leases: NO_LEASES, log, runtime: this.runtime, journal: this.#journal(nodeId),
+      store: this.store, transport: this.hub.attach({ nodeId, zone: `az${nodeId}` }),
+      settings: { ...brokerSettings.defaults(), ...this.#options.settings }
     })
     this.hosts.set(nodeId, { host, membership, log })
     host.start()

@@ -4,7 +4,7 @@ import { sleep, type Timer } from '#shared/runtime/runtime.ts'
 import type { Rng } from '#shared/runtime/rng.ts'
 import type { Api } from '#shared/wire/api-registry.ts'
 import { isKafkaErrorRetriable, KAFKA_ERROR, kafkaErrorName } from '#shared/wire/error-codes.ts'
-import type { History } from '../check/history.ts'
+import { unlike, type History } from '../check/history.ts'
 import { Connection, ConnectionLost, type Address } from './connection.ts'
 
 export type ClientParts = {
@@ -17,15 +17,20 @@ export type ClientParts = {
   readonly history: History
   /** Gateways by zone; those of dead nodes too. */
   readonly gateways: readonly { readonly zone: string; readonly address: Address }[]
-  readonly topics: readonly { readonly name: string; readonly partitionCount: number }[]
+  /** What there is for all: it only grows, and whoever made more of it has been told that it is there. */
+  readonly topics: readonly Topic[]
+  /** Asks the gateways of its own zone only. */
+  readonly staysHome?: boolean
 }
+
+export type Topic = { readonly name: string; partitionCount: number }
 
 const CONNECT_MS = 1_000
 const RETRY_MS = 150
 const ABROAD_PER_MILLE = 60 // connections to another zone's gateway though the own zone has one
 
-/** Retriable for clients, and still never right here: nothing damages batches. */
-const NEVER = new Set<number>([KAFKA_ERROR.CORRUPT_MESSAGE])
+/** Retriable for clients, and still never right here: nothing damages batches, all topics asked for are there. */
+const NEVER = new Set<number>([KAFKA_ERROR.CORRUPT_MESSAGE, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION])
 
 export class Caller {
   readonly parts: ClientParts
@@ -44,7 +49,9 @@ export class Caller {
   }
 
   /** @throws ConnectionLost */
-  async call<Request, Response>(api: Api<Request, Response>, version: number, body: Request, timeoutMs: number): Promise<Response> {
+  async call<Request, Response>(
+    api: Api<Request, Response>, version: number, body: Request, timeoutMs: number
+  ): Promise<Response> {
     return (await this.connection()).call(api, version, body, timeoutMs)
   }
 
@@ -70,7 +77,10 @@ export class Caller {
   again(code: number, asked: string): boolean {
     if (isKafkaErrorRetriable(code) && !NEVER.has(code)) return true
     const { name, history } = this.parts
-    history.violation('clients get answers they can use', `${name} was told ${kafkaErrorName(code) ?? code} for ${asked}`)
+    history.violation(
+      'clients get answers they can use',
+      unlike(`an answer, or an error to try again after, for ${asked} of ${name}`, `${kafkaErrorName(code) ?? code}`)
+    )
     return false
   }
 
@@ -81,7 +91,9 @@ export class Caller {
 
   async #connect(): Promise<Connection> {
     const { name, network, timer, history } = this.parts
-    const connection = new Connection(timer, name, (what) => history.violation('answers come in order', `${name}: ${what}`))
+    const connection = new Connection(
+      timer, name, (what) => history.violation('answers come in order', unlike(`the next answer of ${name}`, what))
+    )
     try {
       await connection.open(network, this.#pick(), CONNECT_MS)
     } catch (error) {
@@ -94,9 +106,9 @@ export class Caller {
   }
 
   #pick(): Address {
-    const { gateways, zone, rng } = this.parts
+    const { gateways, zone, rng, staysHome = false } = this.parts
     const own = gateways.filter((gateway) => gateway.zone === zone)
-    const anywhere = own.length === 0 || this.#failures > 2 || rng.below(1_000) < ABROAD_PER_MILLE
+    const anywhere = !staysHome && (this.#failures > 2 || rng.below(1_000) < ABROAD_PER_MILLE)
     return rng.pick(anywhere ? gateways : own).address
   }
 }

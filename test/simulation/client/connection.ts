@@ -12,7 +12,10 @@ export type Address = { readonly host: string; readonly port: number }
 /** The connection is gone: what was asked may have happened. */
 export class ConnectionLost extends Error {}
 
-type Asked = { readonly correlationId: number; readonly answer: (frame: Uint8Array) => void; readonly fail: (error: Error) => void; readonly cancel: Cancel }
+type Asked = {
+  readonly correlationId: number; readonly answer: (frame: Uint8Array) => void; readonly fail: (error: Error) => void;
+  readonly cancel: Cancel
+}
 
 export class Connection {
   readonly #timer: Timer
@@ -22,6 +25,7 @@ export class Connection {
   readonly #onWrong: (what: string) => void
   #socket: Socket | null = null
   #correlationId = 0
+  readonly #highWatermarks = new Map<string, number>()
   lost = false
 
   /** `onWrong` gets what no server may do. */
@@ -35,7 +39,8 @@ export class Connection {
   async open(network: Network, { host, port }: Address, timeoutMs: number): Promise<void> {
     try {
       const connecting = network.connect(host, port, {
-        data: (bytes) => this.#take(bytes), drain: () => {}, closed: (error) => this.#lose(error?.message ?? 'closed by the server')
+        data: (bytes) => this.#take(bytes), drain: () => {},
+        closed: (error) => this.#lose(error?.message ?? 'closed by the server')
       })
       const late = sleep(this.#timer, timeoutMs).then(() => { throw new ConnectionLost('not connected in time') })
       late.catch(() => {})
@@ -48,7 +53,9 @@ export class Connection {
   }
 
   /** Asks and waits; a request not answered in time ends the connection, as clients do. @throws ConnectionLost */
-  call<Request, Response>(api: Api<Request, Response>, version: number, body: Request, timeoutMs: number): Promise<Response> {
+  call<Request, Response>(
+    api: Api<Request, Response>, version: number, body: Request, timeoutMs: number
+  ): Promise<Response> {
     if (this.lost || this.#socket === null) return Promise.reject(new ConnectionLost('not connected'))
     const correlationId = this.#correlationId++
     const { promise, resolve, reject } = Promise.withResolvers<Response>()
@@ -56,13 +63,22 @@ export class Connection {
       correlationId, fail: reject,
       answer: (frame) => {
         const answered = decodeResponseFrame(api, version, frame)
-        if (answered.correlationId !== correlationId) this.#onWrong(`answer ${answered.correlationId} to ${api.name} ${correlationId}`)
+        if (answered.correlationId !== correlationId)
+          this.#onWrong(`answer ${answered.correlationId} to ${api.name} ${correlationId}`)
         resolve(answered.body)
       },
       cancel: this.#timer.after(timeoutMs, () => this.close(`${api.name} was not answered in time`))
     })
     this.#socket.write(encodeRequestFrame(api, { version, correlationId, clientId: this.#clientId }, body))
     return promise
+  }
+
+  /** Whoever stays at one gateway never sees a partition's high watermark go back. */
+  noteHighWatermark(partition: string, highWatermark: number): void {
+    const before = this.#highWatermarks.get(partition) ?? 0
+    if (highWatermark < before)
+      this.#onWrong(`a high watermark of ${partition} that goes back from ${before} to ${highWatermark}`)
+    this.#highWatermarks.set(partition, highWatermark)
   }
 
   close(reason = 'closed'): void {

@@ -1,7 +1,8 @@
 /**
- * An idempotent producer as Kafka's clients are: up to five batches of a partition in flight; after a failure the oldest
- * goes again alone until it is acked, with the same sequence, over whatever connection there is. A server remembers five
- * batches, so none goes out that is five or more behind the oldest not acked, even if those in between are.
+ * An idempotent producer as Kafka's clients are: up to five batches of a partition in flight; after a failure the
+ * oldest goes again alone until it is acked, with the same sequence, over whatever connection there is. A server
+ * remembers five batches, so none goes out that is five or more behind the oldest not acked, even if those in between
+ * are.
  */
 import { API } from '#shared/wire/api-registry.ts'
 import type { RecordId } from '../check/history.ts'
@@ -10,8 +11,14 @@ import { ConnectionLost } from './connection.ts'
 import { IN_FLIGHT_MAX, isOutOfOrder, nameOf, Producer, REQUEST_MS, type Target } from './producer.ts'
 import { encodeBatch } from './record-batch.ts'
 
-type Batch = { readonly number: number; readonly records: readonly RecordId[]; readonly bytes: Uint8Array; state: 'new' | 'flying' | 'again' }
-type Line = { readonly target: Target; nextNumber: number; nextSequence: number; readonly batches: Batch[]; resting: boolean } // oldest first
+type Batch = {
+  readonly number: number; readonly records: readonly RecordId[]; readonly bytes: Uint8Array;
+  state: 'new' | 'flying' | 'again'
+}
+type Line = {
+  readonly target: Target; nextNumber: number; nextSequence: number; resting: boolean
+  readonly batches: Batch[] // oldest first
+}
 
 const LINE_MAX = 8 // batches waiting in a partition: then the producer rests
 const REST_MS = 150
@@ -29,7 +36,7 @@ export class IdempotentProducer extends Producer {
     await this.caller.until(() => this.#begin(), () => !this.stopping)
     while (!this.stopping) {
       this.#make()
-      await this.caller.pause(50)
+      await this.caller.pause(80)
     }
     while ([...this.#lines.values()].some(({ batches }) => batches.length > 0)) await this.caller.pause(50)
     this.done = true
@@ -37,7 +44,9 @@ export class IdempotentProducer extends Producer {
 
   async #begin(): Promise<true | null> {
     const request = { transactionalId: null, transactionTimeoutMs: 60_000, producerId: -1, producerEpoch: -1 }
-    const { errorCode, producerId, producerEpoch } = await this.caller.call(API.initProducerId, this.caller.parts.rng.pick([0, 1, 2, 3, 4]), request, REQUEST_MS)
+    const { errorCode, producerId, producerEpoch } = await this.caller.call(
+      API.initProducerId, this.caller.parts.rng.pick([0, 1, 2, 3, 4]), request, REQUEST_MS
+    )
     if (errorCode !== 0) return this.caller.again(errorCode, 'InitProducerId') ? null : true
     this.#producerId = producerId
     this.#producerEpoch = producerEpoch
@@ -49,12 +58,16 @@ export class IdempotentProducer extends Producer {
     const { rng, name, nowMs } = this.caller.parts
     const target = this.pickTarget()
     let line = this.#lines.get(nameOf(target))
-    if (line === undefined) this.#lines.set(nameOf(target), (line = { target, nextNumber: 0, nextSequence: 0, batches: [], resting: false }))
+    if (line === undefined) {
+      line = { target, nextNumber: 0, nextSequence: 0, batches: [], resting: false }
+      this.#lines.set(nameOf(target), line)
+    }
     if (line.batches.length >= LINE_MAX) return
     const records = this.newRecords(name, target, 1 + rng.below(3))
     const owner = { producerId: this.#producerId, producerEpoch: this.#producerEpoch, baseSequence: line.nextSequence }
     line.nextSequence += records.length
-    line.batches.push({ number: line.nextNumber++, records, bytes: encodeBatch(records, owner, nowMs(), rng.below(300)), state: 'new' })
+    const bytes = encodeBatch(records, owner, nowMs(), rng.below(300))
+    line.batches.push({ number: line.nextNumber++, records, bytes, state: 'new' })
     this.#send(line)
   }
 
@@ -70,12 +83,15 @@ export class IdempotentProducer extends Producer {
   }
 
   async #fly(line: Line, batch: Batch): Promise<void> {
+    const asked = `Produce of ${batch.records[0]!.counter} in ${nameOf(line.target)}`
     batch.state = 'flying'
     try {
-      const { errorCode, baseOffset } = await this.produce(line.target, batch.bytes, (args) => this.caller.call(...args))
+      const { errorCode, baseOffset } = await this.produce(
+        line.target, batch.bytes, (args) => this.caller.call(...args)
+      )
       const oldest = line.batches[0] === batch
       if (errorCode === 0) this.#acked(line, batch, baseOffset)
-      else if ((isOutOfOrder(errorCode) && !oldest) || this.caller.again(errorCode, `Produce of ${batch.records[0]!.counter} in ${nameOf(line.target)}`)) batch.state = 'again'
+      else if ((isOutOfOrder(errorCode) && !oldest) || this.caller.again(errorCode, asked)) batch.state = 'again'
       else line.batches.splice(line.batches.indexOf(batch), 1) // it is in the history
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error

@@ -9,6 +9,8 @@ import { encodeBatch, NOBODY } from './record-batch.ts'
 
 export const REQUEST_MS = 2_500
 const ANSWER_MS = 1_500
+const PATIENT_ANSWER_MS = 3_500 // longer than any chunk is tried
+const GRACE_MS = 1_000
 const VERSIONS = [3, 5, 7, 8, 9] as const
 export const IN_FLIGHT_MAX = 5
 
@@ -56,17 +58,21 @@ export abstract class Producer {
 
   noteAck(target: Target, records: readonly RecordId[], baseOffset: number): void {
     const partition = nameOf(target)
-    records.forEach((record, i) => this.caller.parts.history.add({ kind: 'acked', partition, record, offset: baseOffset + i }))
+    const { history } = this.caller.parts
+    records.forEach((record, i) => history.add({ kind: 'acked', partition, record, offset: baseOffset + i }))
   }
 
   /** One batch to one partition. @returns the partition's part of the answer. @throws ConnectionLost */
-  async produce(target: Target, records: Uint8Array, call: (request: Parameters<typeof this.caller.call>) => Promise<unknown>): Promise<{ errorCode: number; baseOffset: number }> {
+  async produce(
+    target: Target, records: Uint8Array,
+    call: (request: Parameters<typeof this.caller.call>) => Promise<unknown>, timeoutMs = ANSWER_MS
+  ): Promise<{ errorCode: number; baseOffset: number }> {
     const { rng } = this.caller.parts
     const request = {
-      transactionalId: null, acks: rng.below(4) === 0 ? 1 : -1, timeoutMs: ANSWER_MS,
+      transactionalId: null, acks: rng.below(4) === 0 ? 1 : -1, timeoutMs,
       topicData: [{ name: target.topic, partitionData: [{ index: target.partition, records }] }]
     }
-    const response = await call([API.produce, rng.pick(VERSIONS), request, REQUEST_MS]) as ProduceResponse
+    const response = await call([API.produce, rng.pick(VERSIONS), request, timeoutMs + GRACE_MS]) as ProduceResponse
     const answer = response.responses[0]?.partitionResponses[0]
     if (answer === undefined) throw new Error('an answer without the partition that was asked')
     return answer
@@ -84,23 +90,28 @@ export class PlainProducer extends Producer {
   }
 
   async run(): Promise<void> {
-    const { rng, name, nowMs } = this.caller.parts
     while (!this.stopping) {
-      const target = this.pickTarget()
-      const records = this.newRecords(name, target, 1 + rng.below(3))
-      const batch = encodeBatch(records, NOBODY, nowMs(), rng.below(300))
-      await this.caller.until(async () => {
-        const { errorCode, baseOffset } = await this.produce(target, batch, (args) => this.caller.call(...args))
-        if (errorCode === 0) this.noteAck(target, records, baseOffset)
-        return errorCode === 0 || !this.caller.again(errorCode, 'Produce') ? true : null
-      })
-      await this.caller.pause(60)
+      await this.writeOnce(this.pickTarget())
+      await this.caller.pause(100)
     }
     this.done = true
   }
+
+  async writeOnce(target: Target): Promise<void> {
+    const { rng, name, nowMs } = this.caller.parts
+    const records = this.newRecords(name, target, 1 + rng.below(3))
+    const batch = encodeBatch(records, NOBODY, nowMs(), rng.below(300))
+    await this.caller.until(async () => {
+      const { errorCode, baseOffset } = await this.produce(target, batch, (args) => this.caller.call(...args))
+      if (errorCode === 0) this.noteAck(target, records, baseOffset)
+      return errorCode === 0 || !this.caller.again(errorCode, 'Produce') ? true : null
+    })
+  }
 }
 
-/** Several batches in flight on one connection, none ever sent twice; each connection counts as a producer of its own. */
+/**
+ * Several batches in flight on one connection, none ever sent twice; each connection counts as a producer of its own.
+ */
 export class PipelinedProducer extends Producer {
   #session = 0
 
@@ -131,12 +142,16 @@ export class PipelinedProducer extends Producer {
       const target = this.pickTarget()
       const records = this.newRecords(producer, target, 1 + rng.below(3))
       const batch = encodeBatch(records, NOBODY, nowMs(), rng.below(300))
-      const answered = this.produce(target, batch, (args) => connection.call(...args)).then(({ errorCode, baseOffset }) => {
-        if (errorCode === 0) this.noteAck(target, records, baseOffset)
-        else this.caller.again(errorCode, 'Produce')
+      const answered = this.produce(
+        target, batch, (args) => connection.call(...args), PATIENT_ANSWER_MS
+      ).then(({ errorCode, baseOffset }) => {
+        if (errorCode === 0) return this.noteAck(target, records, baseOffset)
+        this.caller.again(errorCode, 'Produce')
+        const kind = errorCode === KAFKA_ERROR.KAFKA_STORAGE_ERROR ? 'given up' : 'failed'
+        for (const record of records) history.add({ kind, partition: nameOf(target), record })
       }, () => {}).finally(() => { flying.delete(answered) })
       flying.add(answered)
-      await this.caller.pause(40)
+      await this.caller.pause(80)
     }
     await Promise.all(flying)
     if (rng.below(2) === 0) this.caller.disconnect()

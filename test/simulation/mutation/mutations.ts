@@ -1,109 +1,148 @@
 /**
- * Bugs to be found: each breaks one promise of the product from outside, by wrapping a seam or a method, and is taken
- * out again by the function it returns.
+ * The bugs that the simulator must find, and the rules that tell of each. Leaders, then whoever reads or writes beside
+ * them.
  */
-import { CatalogView } from '#broker/catalog/catalog-view.ts'
-import type { Leadership } from '#broker/shard/leadership.ts'
-import { decodeGroup, ENTRY_KIND } from '#broker/shard/entry.ts'
-import { ShardHost } from '#broker/shard/shard-host.ts'
-import { applyEntry } from '#broker/shard/shard-state.ts'
-import { ViewRunner } from '#broker/shard/view-runner.ts'
-import type { Journal, JournalGroup, Position, ShardJournal } from '#shared/journal/journal.ts'
-import { runningCrc } from '#shared/journal/running-crc.ts'
-import { sleep } from '#shared/runtime/runtime.ts'
-import type { Life } from '../world/life.ts'
+import type { Seams } from '../world/machine.ts'
+import { ZONES, type FaultKind, type Layout } from '../world/settings.ts'
+import { leaveJournalUnsynced, leaveNamesUnsynced } from './disk-bugs.ts'
+import {
+  ackBeforeDurable, answerRepeatsAtOnce, answerWhenFenced, answerWithoutProof, forgetChunks, forgetProducers,
+  loseGenerations, narrowIdempotence,
+  reuseIds, snapshotSpeculation, trimUnverified
+} from './leader-bugs.ts'
+import type { Undo } from './patch.ts'
+import {
+  giveUpAlone, missWakeUps, neverFresh, patchWrongOffsets, skipBarriers, skipCatalogBarriers, skipGroups, skipSteps,
+  takeAnySuccessor
+} from './reader-bugs.ts'
 
-const LATE_MS = 60
-
-/** A journal that says "durable" at once and appends a while later: a crash in between loses what was acked. */
-export function ackBeforeDurable(journal: Journal, life: Life): Journal {
-  return {
-    shard: async (shard) => lyingJournal(await journal.shard(shard), life),
-    create: (shard) => journal.create(shard),
-    clusterId: () => journal.clusterId(),
-    setClusterId: (clusterId) => journal.setClusterId(clusterId),
-    close: () => journal.close()
-  }
+export type Mutation = {
+  readonly bug: string
+  readonly rules: readonly string[]
+  readonly plant?: () => Undo
+  readonly seams?: Seams
+  /** What the seed draws becomes where the bug can show, and nothing that takes time besides. */
+  readonly shape: (drawn: Layout) => Layout
 }
 
-function lyingJournal(journal: ShardJournal, life: Life): ShardJournal {
-  let newest: { readonly position: Position; readonly crc: number } | null = null // of what was promised
-  let appended: Promise<void> = Promise.resolve()
-  const append = async (epoch: number, after: Position, body: Uint8Array): Promise<void> => {
-    await sleep(life.runtime.timer, LATE_MS)
-    for (;;) {
-      try {
-        await journal.append(epoch, after, [body])
-        return
-      } catch {
-        await sleep(life.runtime.timer, 1)
-      }
-    }
-  }
-  return {
-    lead: async (above, known) => (newest = await journal.lead(above, known)),
-    append: async (epoch, after, body) => {
-      const copy = new Uint8Array(Buffer.concat(body))
-      const position = { epoch, seq: after.seq + 1 }
-      const crc = runningCrc(newest?.crc ?? 0, position, [copy])
-      newest = { position, crc }
-      appended = appended.then(() => append(epoch, after, copy))
-      return { kind: 'durable', position, crc }
-    },
-    end: () => journal.end(),
-    read: (after, bounds) => journal.read(after, bounds),
-    tail: (onGroup) => journal.tail(onGroup),
-    trim: (epoch, to) => journal.trim(epoch, to)
-  }
+const LOST = [
+  'no acked record is lost', 'an ack names the offset', 'a committed record never vanishes', 'an offset never changes'
+]
+const DAMAGED = 'nothing is damaged'
+const QUIET_MS = 400
+const KiB = 1_024
+
+type Wanted = Partial<Omit<Layout, 'gateway' | 'broker'>> & {
+  readonly gateway?: Partial<Layout['gateway']>; readonly broker?: Partial<Layout['broker']>
 }
 
-type Undo = () => void
-
-function patch<T, K extends keyof T>(target: T, name: K, method: (original: T[K]) => T[K]): Undo {
-  const original = target[name]
-  target[name] = method(original)
-  return () => { target[name] = original }
-}
-
-/** A leader that forgets which chunks it has decided: a chunk sent again is applied again. */
-export function forgetChunks(): Undo {
-  return patchLeader((leadership) => { leadership.state.partitions.sources.clear() })
-}
-
-/** A leader that forgets producers, and takes any first sequence: what a client sends again is applied again. */
-export function forgetProducers(): Undo {
-  const undoLeader = patchLeader((leadership) => {
-    for (const partition of leadership.state.partitions.byLocalId) partition?.producers.clear()
-  })
-  const undoIssued = patch(CatalogView.prototype, 'producerIdIssuedMs', () => () => 0)
-  return () => { undoLeader(); undoIssued() }
-}
-
-function patchLeader(spoil: (leadership: Leadership) => void): Undo {
-  return patch(ShardHost.prototype, 'leader', (original) => function (this: ShardHost, shard) {
-    const leadership = original.call(this, shard)
-    if (leadership !== null) spoil(leadership)
-    return leadership
+function shape(faults: readonly FaultKind[], { gateway, broker, ...wanted }: Wanted = {}): (drawn: Layout) => Layout {
+  return (drawn) => ({
+    ...drawn, ground: 'remote', memberCount: 0, topicsChange: false, faults, quietMs: QUIET_MS, ...wanted,
+    gateway: { ...drawn.gateway, ...gateway }, broker: { ...drawn.broker, ...broker }
   })
 }
 
-/** A view that takes one group in `every` with commits without looking where its bytes are. */
-export function skipGroups(every: number): Undo {
-  let count = 0
-  return patch(ViewRunner.prototype, 'take', (original) => function (this: ViewRunner, group: JournalGroup) {
-    const { durable } = this
-    const { position, after } = group
-    const isNext = after.epoch === durable.position.epoch && after.seq === durable.position.seq
-    if (!isNext || !hasCommit(group) || ++count % every !== 0) return original.call(this, group)
-    decodeGroup(group.body, (entry, timeMs) => applyEntry(durable.state, entry, timeMs))
-    durable.position = position
-    durable.crc = group.crc
-    return true
-  })
+/** Two nodes a zone: readers change inside it. */
+const PAIRS = [...ZONES, ...ZONES].map((zone, i) => ({ nodeId: i + 1, zone, roles: { gateway: true, broker: true } }))
+
+export const LEADER_BUGS: Readonly<Record<string, Mutation>> = {
+  'ack-before-durable': {
+    bug: 'an ack before the append is durable', rules: LOST, seams: { journal: ackBeforeDurable },
+    shape: shape(['crash', 'expel'])
+  },
+  'answer-when-fenced': {
+    bug: 'a fenced leader that goes on answering', rules: LOST, seams: { journal: answerWhenFenced },
+    shape: shape(['expel', 'news'])
+  },
+  'answer-repeats-at-once': {
+    bug: 'a repeated chunk answered before its first copy is durable', rules: LOST, plant: answerRepeatsAtOnce,
+    shape: shape(['journal', 'crash'], { gateway: { commitDeadlineMs: 500 }, broker: { journalSettleMs: 1_000 } })
+  },
+  'answer-without-proof': {
+    bug: 'answers of a leader that does not know that it is none',
+    rules: ['a committed offset stays', 'an old generation is over'], plant: answerWithoutProof,
+    // shards without commits that would show the fence
+    shape: shape(['expel', 'news'], { memberCount: 4, shardCount: 16 })
+  },
+  'reuse-ids': {
+    bug: 'an id used again for other bytes', rules: [...LOST, DAMAGED], seams: { journal: reuseIds },
+    shape: shape(['journal'])
+  },
+  // Both offsets name one batch, whose header can only show one of them: the other is a hole.
+  'forget-chunks': {
+    bug: 'a leader that applies a chunk twice', rules: ['exactly once', 'offsets are dense'], plant: forgetChunks,
+    shape: shape(['rpc', 'journal'])
+  },
+  'forget-producers': {
+    bug: 'a leader that forgets producers', rules: ['exactly once'], plant: forgetProducers,
+    shape: shape(['rpc', 'reset', 'crash'])
+  },
+  'narrow-idempotence': {
+    bug: 'four batches of a producer remembered instead of five', rules: ['clients get answers they can use'],
+    plant: narrowIdempotence,
+    shape: shape(['network', 'reset', 'crash'])
+  },
+  'lose-generations': {
+    bug: 'a takeover that forgets generations given',
+    rules: ['a generation has one list of members', 'a generation has one leader'], plant: loseGenerations,
+    shape: shape(['crash', 'expel'], { memberCount: 4 })
+  },
+  'snapshot-speculation': {
+    bug: 'a snapshot of what is not durable', rules: [...LOST, DAMAGED], plant: snapshotSpeculation,
+    shape: shape(['crash', 'expel'], { broker: { snapshotJournalBytes: 2 * KiB } })
+  },
+  'trim-unverified': {
+    bug: 'a journal trimmed before its snapshot is verified', rules: [...LOST, DAMAGED], plant: trimUnverified,
+    shape: shape(['crash', 'store'], { broker: { snapshotJournalBytes: 2 * KiB } })
+  }
 }
 
-function hasCommit({ body }: JournalGroup): boolean {
-  let found = false
-  if (body.byteLength > 0) decodeGroup(body, ({ kind }) => { found ||= kind === ENTRY_KIND.commit })
-  return found
+export const READER_BUGS: Readonly<Record<string, Mutation>> = {
+  'skip-groups': {
+    bug: 'a view that skips a group', rules: ['readers skip nothing'], plant: () => skipGroups(20), shape: shape([])
+  },
+  'take-any-successor': {
+    bug: 'a view that takes what does not follow', rules: ['readers skip nothing', DAMAGED], plant: takeAnySuccessor,
+    shape: shape(['rpc', 'expel'])
+  },
+  'skip-barriers': {
+    bug: 'a view that calls itself fresh without asking', rules: ['an end is never stale'], plant: skipBarriers,
+    shape: shape(['rpc', 'cut'])
+  },
+  'never-fresh': {
+    bug: 'a reader that takes over and knows less than the one before', rules: ['answers come in order'],
+    seams: { transport: neverFresh },
+    shape: shape(['expel', 'rpc'], { nodes: PAIRS })
+  },
+  'miss-wake-ups': {
+    bug: 'a long poll that misses its wake-up', rules: ['a long poll wakes'], plant: missWakeUps, shape: shape([])
+  },
+  'patch-wrong-offsets': {
+    bug: 'a header patched with a wrong offset', rules: ['readers skip nothing', 'an offset never changes'],
+    plant: () => patchWrongOffsets(20), shape: shape([])
+  },
+  'give-up-alone': {
+    bug: 'a chunk given up without what is behind it', rules: ['giving up fails what is behind'], plant: giveUpAlone,
+    shape: shape(['store'], { gateway: { chunkGiveUpMs: 1_500 } })
+  },
+  'leave-journal-unsynced': {
+    bug: 'a journal in files that is not synced', rules: [...LOST, DAMAGED], plant: leaveJournalUnsynced,
+    shape: shape(['crash all'], { ground: 'local' })
+  },
+  'leave-names-unsynced': {
+    bug: 'objects whose names are not synced', rules: [...LOST, DAMAGED, 'all ends well'], plant: leaveNamesUnsynced,
+    shape: shape(['crash all'], { ground: 'local' })
+  },
+  'skip-catalog-barriers': {
+    bug: 'a view of the catalog that calls itself fresh',
+    rules: ['clients get answers they can use', 'what is deleted is gone', 'what was made is there'], 
+    plant: skipCatalogBarriers, shape: shape(['rpc', 'cut'], { topicsChange: true })
+  },
+  'skip-steps': {
+    bug: 'a topic called ready before its shards have it', rules: ['clients get answers they can use'],
+    seams: { transport: skipSteps }, shape: shape([])
+  }
 }
+
+export const MUTATIONS: Readonly<Record<string, Mutation>> = { ...LEADER_BUGS, ...READER_BUGS }

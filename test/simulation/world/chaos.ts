@@ -2,9 +2,15 @@
 import type { Rng } from '#shared/runtime/rng.ts'
 import { sleep } from '#shared/runtime/runtime.ts'
 import { CALM_NETWORK } from '../engine/sim-network.ts'
-import { CALM_JOURNAL, CALM_RPC, CALM_STORE, type World } from './world.ts'
+import { calm, calmAll } from './faults.ts'
+import { LocalGround } from './ground.ts'
+import type { Machine } from './machine.ts'
+import type { FaultKind } from './settings.ts'
+import type { World } from './world.ts'
 
-const QUIET_MS = 900 // mean of the pauses between two faults
+const FULL_BYTES = 20_000 // left on a disk that fills up
+
+type Fault = readonly [weight: number, fault: () => Promise<void> | void]
 
 export class Chaos {
   readonly #world: World
@@ -18,98 +24,148 @@ export class Chaos {
   }
 
   async run(): Promise<void> {
-    const faults: readonly (readonly [weight: number, fault: () => Promise<void> | void])[] = [
-      [6, () => this.#crashOne()], [1, () => this.#crashAll()], [3, () => this.#expelLiving()], [3, () => this.#storeTrouble()], [3, () => this.#journalTrouble()],
-      [4, () => this.#rpcTrouble()], [2, () => this.#freeze()], [2, () => this.#cut()], [2, () => this.#world.network.resetSome(this.#rng.pick([200, 1_000]))],
-      [2, () => this.#networkTrouble()], [1, () => this.#skew()], [1, () => this.#slowNews()]
-    ]
-    const lots = faults.flatMap(([weight, fault]) => Array.from({ length: weight }, () => fault))
-    while (!this.#stopped) {
-      await this.#pause(2 * QUIET_MS)
+    const { faults, quietMs } = this.#world.layout
+    const lots = faults.flatMap((kind) => {
+      const [weight, fault] = this.#faults[kind]
+      return Array.from({ length: weight }, () => fault)
+    })
+    while (!this.#stopped && lots.length > 0) {
+      await this.#pause(2 * quietMs)
       if (this.#stopped) return
       this.count += 1
       void this.#rng.pick(lots)()
     }
   }
 
-  /** Ends every fault; nodes that are down start again. */
+  readonly #faults: Readonly<Record<FaultKind, Fault>> = {
+    crash: [6, () => this.#crashOne()],
+    'crash all': [1, () => this.#crashAll()],
+    expel: [3, () => this.#expelLiving()],
+    store: [3, () => this.#storeTrouble()],
+    journal: [3, () => this.#journalTrouble()],
+    rpc: [4, () => this.#rpcTrouble()],
+    cut: [2, () => this.#cut()],
+    reset: [2, () => this.#world.network.resetSome(this.#rng.pick([200, 1_000]))],
+    network: [2, () => this.#networkTrouble()],
+    freeze: [2, () => this.#freeze()],
+    skew: [1, () => this.#skew()],
+    news: [1, () => this.#slowNews()],
+    disk: [3, () => this.#diskTrouble()],
+    'full disk': [1, () => this.#fullDisk()]
+  }
+
+  /** Ends every fault; machines that are down start again. */
   async heal(): Promise<void> {
+    const { ground, network, faults } = this.#world
     this.#stopped = true
     this.#note('heal')
-    this.#calm()
-    const { nodeIds } = this.#world
-    await Promise.all(nodeIds.map((nodeId) => this.#world.start(nodeId)))
-    for (const nodeId of nodeIds) this.#world.readmit(nodeId)
+    calmAll(faults)
+    Object.assign(network.faults, CALM_NETWORK)
+    if (ground instanceof LocalGround) ground.disk.limit(Infinity)
+    this.#world.applyFaults()
+    await this.#world.startAll()
+    for (const nodeId of this.#world.nodeIds) this.#world.readmit(nodeId)
   }
 
   async #crashOne(): Promise<void> {
-    const nodeId = this.#rng.pick(this.#world.nodeIds)
-    if (!this.#world.isUp(nodeId)) return
-    this.#world.crash(nodeId)
+    const machine = this.#rng.pick(this.#world.machines)
+    if (!machine.isUp) return
+    machine.crash()
     if (this.#rng.below(2) === 0) { // down for longer than its lease
       await this.#pause(1_500)
-      if (!this.#world.isUp(nodeId) && !this.#stopped) this.#world.expel(nodeId)
+      if (!machine.isUp && !this.#stopped) for (const nodeId of machine.nodeIds) this.#world.expel(nodeId)
     }
     await this.#pause(2_000)
-    if (!this.#stopped) await this.#world.start(nodeId)
+    if (!this.#stopped) await machine.start()
   }
 
   async #crashAll(): Promise<void> {
-    for (const nodeId of this.#world.nodeIds) this.#world.crash(nodeId)
-    await Promise.all(this.#world.nodeIds.map(async (nodeId) => {
+    for (const machine of this.#world.machines) machine.crash()
+    await Promise.all(this.#world.machines.map(async (machine) => {
       await this.#pause(1_000)
-      if (!this.#stopped) await this.#world.start(nodeId)
+      if (!this.#stopped) await machine.start()
     }))
   }
 
   /** Others take over from a node that lives, and may not know it. */
   async #expelLiving(): Promise<void> {
     const nodeId = this.#rng.pick(this.#world.nodeIds)
-    if (!this.#world.isUp(nodeId)) return
+    if (!this.#world.machineOf(nodeId).isUp) return
     this.#world.expel(nodeId)
     await this.#pause(2_000)
     if (!this.#stopped) this.#world.readmit(nodeId)
   }
 
-  async #storeTrouble(): Promise<void> {
-    const { storeFaults } = this.#world
-    this.#note('store')
-    storeFaults.delayMsMax = this.#rng.pick([20, 100, 400])
-    storeFaults.errorBeforePerMille = this.#rng.pick([0, 50, 300, 1_000])
-    storeFaults.errorAfterPerMille = this.#rng.pick([0, 50, 300])
-    this.#world.applyFaults()
-    await this.#pause(3_000)
-    this.#calmUnlessStopped(() => { Object.assign(storeFaults, CALM_STORE) })
+  #storeTrouble(): Promise<void> {
+    return this.#trouble('store', () => {
+      const { store } = this.#world.faults
+      store.delayMsMax = this.#rng.pick([20, 100, 400])
+      store.errorBeforePerMille = this.#rng.pick([0, 50, 300, 1_000])
+      store.errorAfterPerMille = this.#rng.pick([0, 50, 300])
+      store.latePerMille = this.#rng.pick([0, 0, 100])
+    })
   }
 
-  async #journalTrouble(): Promise<void> {
-    const { journalFaults } = this.#world
-    this.#note('journal')
-    journalFaults.delayMsMax = this.#rng.pick([6, 60, 300])
-    journalFaults.errorBeforePerMille = this.#rng.pick([0, 50, 300, 1_000])
-    journalFaults.errorAfterPerMille = this.#rng.pick([0, 50, 300])
-    this.#world.applyFaults()
-    await this.#pause(3_000)
-    this.#calmUnlessStopped(() => { Object.assign(journalFaults, CALM_JOURNAL) })
+  #journalTrouble(): Promise<void> {
+    return this.#trouble('journal', () => {
+      const { journal } = this.#world.faults
+      journal.delayMsMax = this.#rng.pick([6, 60, 300])
+      journal.errorBeforePerMille = this.#rng.pick([0, 50, 300, 1_000])
+      journal.errorAfterPerMille = this.#rng.pick([0, 50, 300])
+      journal.latePerMille = this.#rng.pick([0, 0, 100])
+    })
   }
 
-  async #rpcTrouble(): Promise<void> {
-    const { rpcFaults } = this.#world
-    this.#note('rpc')
-    rpcFaults.delayMsMax = this.#rng.pick([5, 50, 700])
-    rpcFaults.inOrder = this.#rng.below(2) === 0
-    rpcFaults.dropPerMille = this.#rng.pick([0, 30, 200])
-    rpcFaults.dropOnly = this.#rng.pick([null, 'commit', 'feed', 'plan'])
+  #rpcTrouble(): Promise<void> {
+    return this.#trouble('rpc', () => {
+      const { rpc } = this.#world.faults
+      rpc.delayMsMax = this.#rng.pick([5, 50, 700])
+      rpc.inOrder = this.#rng.below(2) === 0
+      rpc.dropPerMille = this.#rng.pick([0, 30, 200])
+      rpc.twicePerMille = this.#rng.pick([0, 50])
+      rpc.only = this.#rng.pick([null, 'commit', 'feed', 'plan'])
+    })
+  }
+
+  #slowNews(): Promise<void> {
+    return this.#trouble('newsMsMax', () => { this.#world.faults.newsMsMax = this.#rng.pick([3_000, 8_000]) })
+  }
+
+  /** A disk that is slow, or whose calls fail; a failed sync of the journal ends the process. */
+  #diskTrouble(): Promise<void> {
+    return this.#trouble('disk', () => {
+      const { disk } = this.#world.faults
+      disk.syncMsMax = this.#rng.pick([4, 50, 300])
+      disk.failPerMille = this.#rng.pick([0, 0, 20])
+      disk.failSyncPerMille = this.#rng.pick([0, 0, 20])
+    })
+  }
+
+  async #trouble(kind: Parameters<typeof calm>[1], begin: () => void): Promise<void> {
+    this.#note(kind)
+    begin()
+    this.#world.applyFaults()
     await this.#pause(3_000)
-    this.#calmUnlessStopped(() => { Object.assign(rpcFaults, CALM_RPC) })
+    if (this.#stopped) return
+    calm(this.#world.faults, kind)
+    this.#world.applyFaults()
+  }
+
+  async #fullDisk(): Promise<void> {
+    const { ground } = this.#world
+    if (!(ground instanceof LocalGround)) return
+    this.#note('full disk')
+    ground.disk.limit(this.#rng.below(FULL_BYTES))
+    await this.#pause(3_000)
+    ground.disk.limit(Infinity)
   }
 
   async #cut(): Promise<void> {
     const pair = `${this.#rng.pick(this.#world.nodeIds)}-${this.#rng.pick(this.#world.nodeIds)}`
     this.#note(`cut ${pair}`)
-    this.#world.cuts.add(pair)
+    this.#world.faults.cuts.add(pair)
     await this.#pause(3_000)
-    this.#world.cuts.delete(pair)
+    this.#world.faults.cuts.delete(pair)
   }
 
   async #networkTrouble(): Promise<void> {
@@ -118,47 +174,25 @@ export class Chaos {
     faults.delayMsMax = this.#rng.pick([10, 100, 800])
     faults.piecesMax = this.#rng.pick([1, 4, 20])
     await this.#pause(3_000)
-    this.#calmUnlessStopped(() => { Object.assign(faults, CALM_NETWORK) })
+    if (!this.#stopped) Object.assign(faults, CALM_NETWORK)
   }
 
-  /** A node stops in the middle and wakes up later; perhaps it was taken for dead. */
+  /** A machine stops in the middle and wakes up later; perhaps its nodes were taken for dead. */
   async #freeze(): Promise<void> {
-    const nodeId = this.#rng.pick(this.#world.nodeIds)
+    const machine = this.#rng.pick(this.#world.machines)
     const ms = 100 + this.#rng.below(3_000)
-    this.#world.freeze(nodeId, ms)
+    this.#world.freeze(machine, ms)
     if (this.#rng.below(2) === 0) return
     await this.#pause(ms)
-    if (this.#stopped || !this.#world.isUp(nodeId)) return
-    this.#world.expel(nodeId)
+    if (this.#stopped || !machine.isUp) return
+    for (const nodeId of machine.nodeIds) this.#world.expel(nodeId)
     await this.#pause(ms)
-    if (!this.#stopped) this.#world.readmit(nodeId)
+    if (!this.#stopped) for (const nodeId of machine.nodeIds) this.#world.readmit(nodeId)
   }
 
   #skew(): void {
-    this.#world.skewClock(this.#rng.pick(this.#world.nodeIds), this.#rng.below(4_000) - 2_000)
-  }
-
-  async #slowNews(): Promise<void> {
-    this.#world.newsMsMax = 3_000
-    await this.#pause(5_000)
-    this.#calmUnlessStopped(() => { this.#world.newsMsMax = 100 })
-  }
-
-  #calmUnlessStopped(calm: () => void): void {
-    if (this.#stopped) return
-    calm()
-    this.#world.applyFaults()
-  }
-
-  #calm(): void {
-    const { storeFaults, journalFaults, rpcFaults, network, cuts } = this.#world
-    Object.assign(storeFaults, CALM_STORE)
-    Object.assign(journalFaults, CALM_JOURNAL)
-    Object.assign(rpcFaults, CALM_RPC)
-    Object.assign(network.faults, CALM_NETWORK)
-    cuts.clear()
-    this.#world.newsMsMax = 100
-    this.#world.applyFaults()
+    const { life }: Machine = this.#rng.pick(this.#world.machines)
+    if (life !== null) life.skewMs += this.#rng.below(4_000) - 2_000
   }
 
   #note(what: string): void {

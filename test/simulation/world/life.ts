@@ -1,14 +1,11 @@
 /**
- * One life of a node: everything outside reaches it through here, and nothing does once it is dead. What it had asked
- * for may still happen in store and journal (it was on its way), but nobody hears of it.
+ * One life of a machine: everything outside reaches its nodes through here, and nothing does once it is dead. What they
+ * had asked for may still happen in store and journal (it was on its way), but nobody hears of it.
  */
-import type { MemoryPool } from '#shared/binary/memory-pool.ts'
-import type { Journal, ShardJournal } from '#shared/journal/journal.ts'
-import { MemoryJournal, type MemoryJournalMedium } from '#shared/journal/memory-journal.ts'
+import type { Journal } from '#shared/journal/journal.ts'
 import type { Rng } from '#shared/runtime/rng.ts'
 import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
-import { FaultyStore } from '#shared/store/faulty-store.ts'
-import type { ByteRange, ObjectStore } from '#shared/store/object-store.ts'
+import type { ObjectStore } from '#shared/store/object-store.ts'
 import type { Trace } from '../engine/trace.ts'
 import type { VirtualTime } from '../engine/virtual-time.ts'
 
@@ -23,7 +20,7 @@ export class Life {
   readonly #parts: LifeParts
   #alive = true
   #thawsMs = 0
-  /** What the node's wall clock is wrong by. */
+  /** What the machine's wall clock is wrong by. */
   skewMs = 0
 
   constructor(parts: LifeParts) {
@@ -65,19 +62,24 @@ export class Life {
     return leftMs > ROUNDING_MS ? leftMs : 0
   }
 
-  /** Calls of a dead node do nothing and never settle; a live one's never settle if it dies meanwhile. */
-  async call<T>(name: string, work: () => Promise<T>): Promise<T> {
+  note(what: string): void {
     const { time, trace } = this.#parts
+    trace.add(`${time.nowMs} ${this.name} ${what}`)
+  }
+
+  /** Calls of a dead machine do nothing and never settle; a live one's never settle if it dies meanwhile. */
+  async call<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const { time } = this.#parts
     if (!this.#alive) return never()
     try {
       const result = await work()
       if (this.frozenMs > 0) await sleep(time, this.frozenMs)
       if (!this.#alive) return await never()
-      trace.add(`${time.nowMs} ${this.name} ${name}`)
+      this.note(name)
       return result
     } catch (error) {
       if (!this.#alive) return never()
-      trace.add(`${time.nowMs} ${this.name} ${name} failed: ${(error as Error).message}`)
+      this.note(`${name} failed: ${(error as Error).message}`)
       throw error
     }
   }
@@ -87,72 +89,39 @@ function never<T>(): Promise<T> {
   return new Promise<T>(() => {})
 }
 
-export class LifeStore implements ObjectStore {
-  readonly #life: Life
-  readonly faulty: FaultyStore
-
-  constructor(life: Life, store: ObjectStore, time: VirtualTime, rng: Rng) {
-    this.#life = life
-    this.faulty = new FaultyStore(store, time, rng)
-  }
-
-  putIfAbsent(key: string, chunks: readonly Uint8Array[]): Promise<void> {
-    return this.#life.call(`putIfAbsent ${key}`, () => this.faulty.putIfAbsent(key, chunks))
-  }
-
-  put(key: string, chunks: readonly Uint8Array[]): Promise<void> {
-    return this.#life.call(`put ${key}`, () => this.faulty.put(key, chunks))
-  }
-
-  get(key: string, range?: ByteRange, memory?: MemoryPool): Promise<Uint8Array> {
-    return this.#life.call(`get ${key}`, () => this.faulty.get(key, range, memory))
-  }
-
-  head(key: string): ReturnType<ObjectStore['head']> {
-    return this.#life.call(`head ${key}`, () => this.faulty.head(key))
-  }
-
-  list(prefix: string, options?: { readonly after?: string; readonly max?: number }): ReturnType<ObjectStore['list']> {
-    return this.#life.call(`list ${prefix}`, () => this.faulty.list(prefix, options))
-  }
-
-  delete(key: string): Promise<void> {
-    return this.#life.call(`delete ${key}`, () => this.faulty.delete(key))
-  }
-
-  freeBytes(): Promise<number | null> {
-    return this.faulty.freeBytes()
-  }
-
-  close(): Promise<void> {
-    return this.faulty.close()
+/** A store as the nodes of one life see it. */
+export function storeOf(life: Life, store: ObjectStore): ObjectStore {
+  return {
+    putIfAbsent: (key, chunks) => life.call(`putIfAbsent ${key}`, () => store.putIfAbsent(key, chunks)),
+    put: (key, chunks) => life.call(`put ${key}`, () => store.put(key, chunks)),
+    get: (key, ...more) => life.call(`get ${key}`, () => store.get(key, ...more)),
+    head: (key) => life.call(`head ${key}`, () => store.head(key)),
+    list: (prefix, options) => life.call(`list ${prefix}`, () => store.list(prefix, options)),
+    delete: (key) => life.call(`delete ${key}`, () => store.delete(key)),
+    freeBytes: () => store.freeBytes(),
+    close: () => store.close()
   }
 }
 
-export class LifeJournal implements Journal {
-  readonly #life: Life
-  readonly memory: MemoryJournal
-
-  constructor(life: Life, medium: MemoryJournalMedium, time: VirtualTime, rng: Rng) {
-    this.#life = life
-    this.memory = new MemoryJournal(medium, { chance: rng, timer: time })
+/** A journal as the nodes of one life see it. */
+export function journalOf(life: Life, journal: Journal): Journal {
+  return {
+    shard: async (shard) => {
+      const inner = await journal.shard(shard)
+      return {
+        lead: (above, known) => life.call(`lead ${shard}`, () => inner.lead(above, known)),
+        append: (epoch, after, body) =>
+          life.call(`append ${shard} ${epoch}-${after.seq}`, () => inner.append(epoch, after, body)),
+        end: () => life.call(`end ${shard}`, () => inner.end()),
+        read: (after, bounds) =>
+          life.call(`read ${shard} ${after.epoch}-${after.seq}`, () => inner.read(after, bounds)),
+        tail: (onGroup) => inner.tail(onGroup),
+        trim: (epoch, to) => life.call(`trim ${shard} ${to.epoch}-${to.seq}`, () => inner.trim(epoch, to))
+      }
+    },
+    create: (shard) => journal.create(shard),
+    clusterId: () => journal.clusterId(),
+    setClusterId: (clusterId) => journal.setClusterId(clusterId),
+    close: () => journal.close()
   }
-
-  async shard(shard: number): Promise<ShardJournal> {
-    const life = this.#life
-    const inner = await this.memory.shard(shard)
-    return {
-      lead: (above, known) => life.call(`lead ${shard}`, () => inner.lead(above, known)),
-      append: (epoch, after, body) => life.call(`append ${shard} ${epoch}-${after.seq}`, () => inner.append(epoch, after, body)),
-      end: () => life.call(`end ${shard}`, () => inner.end()),
-      read: (after, bounds) => life.call(`read ${shard} ${after.epoch}-${after.seq}`, () => inner.read(after, bounds)),
-      tail: (onGroup) => inner.tail(onGroup),
-      trim: (epoch, to) => life.call(`trim ${shard} ${to.epoch}-${to.seq}`, () => inner.trim(epoch, to))
-    }
-  }
-
-  create(shard: number): Promise<void> { return this.memory.create(shard) }
-  clusterId(): Promise<string | null> { return this.memory.clusterId() }
-  setClusterId(clusterId: string): Promise<void> { return this.memory.setClusterId(clusterId) }
-  close(): Promise<void> { return this.memory.close() }
 }

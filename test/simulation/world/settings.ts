@@ -3,31 +3,75 @@ import { brokerSettings, type BrokerSettings } from '#broker/config.ts'
 import { gatewaySettings, type GatewaySettings } from '#gateway/config.ts'
 import type { Rng } from '#shared/runtime/rng.ts'
 
+export type NodeLayout = {
+  readonly nodeId: number; readonly zone: string;
+  readonly roles: { readonly gateway: boolean; readonly broker: boolean }
+}
+
+export type FaultKind =
+  'crash' | 'crash all' | 'expel' | 'store' | 'journal' | 'rpc' | 'cut' | 'reset' | 'network' | 'freeze' | 'skew' |
+  'news' | 'disk' | 'full disk'
+
 export type Layout = {
-  readonly zones: readonly string[] // one node each, ids from 1
+  readonly ground: 'remote' | 'local'
+  /** What may go wrong: few kinds together show what all at once would hide. */
+  readonly faults: readonly FaultKind[]
+  readonly quietMs: number // mean of the pauses between two faults
+  readonly nodes: readonly NodeLayout[] // by id, from 1; each zone has at least one with both roles
   readonly shardCount: number
   readonly topics: readonly { readonly name: string; readonly partitionCount: number }[]
+  /** Members of the consumer group; 0: there is none. */
+  readonly memberCount: number
+  /** Whether a topic gets more partitions, and others come and go. */
+  readonly topicsChange: boolean
   readonly gateway: GatewaySettings
   readonly broker: BrokerSettings
 }
 
 const KiB = 1_024
 const MiB = 1_024 * KiB
+export const ZONES = ['a', 'b', 'c'] as const
+const BOTH = { gateway: true, broker: true } as const
+
+const EVERYWHERE = ['crash all', 'expel', 'store', 'rpc', 'cut', 'reset', 'network', 'skew', 'news'] as const
+export const FAULTS: Readonly<Record<Layout['ground'], readonly FaultKind[]>> = {
+  remote: [...EVERYWHERE, 'crash', 'journal', 'freeze'],
+  local: [...EVERYWHERE, 'disk', 'full disk']
+}
 
 export function drawLayout(rng: Rng): Layout {
-  const extra = Array.from({ length: rng.below(3) }, () => rng.pick(['a', 'b', 'c']))
+  const roles = [BOTH, { gateway: true, broker: false }, { gateway: false, broker: true }]
+  const extra = Array.from({ length: rng.below(3) }, () => ({ zone: rng.pick(ZONES), roles: rng.pick(roles) }))
+  const all = [...ZONES.map((zone) => ({ zone, roles: BOTH })), ...extra]
+  const ground = rng.below(3) === 0 ? 'local' : 'remote'
+  const faults = FAULTS[ground].filter(() => rng.below(2) === 0)
   return {
-    zones: ['a', 'b', 'c', ...extra], shardCount: 1 + rng.below(6),
+    ground, faults: faults.length === 0 ? FAULTS[ground] : faults, quietMs: rng.pick([300, 900, 900, 2_000]),
+    nodes: all.map((node, i) => ({ nodeId: i + 1, ...node })), shardCount: 1 + rng.below(6),
     topics: [{ name: 'orders', partitionCount: 3 }, { name: 'clicks', partitionCount: 1 }],
-    gateway: {
-      ...gatewaySettings.defaults(), lingerMs: rng.pick([0, 5, 20]), putsMax: rng.pick([1, 2, 4]), chunkGiveUpMs: 2_000, commitWindow: rng.pick([1, 3, 8]),
-      commitDeadlineMs: rng.pick([500, 2_000]), logCacheBytesMax: rng.pick([0, 16 * KiB, MiB]), readDeadlineMs: 2_000, producerIdBlock: 2,
-      adminForwardTimeoutMs: 3_000, groupForwardTimeoutMs: 1_500, stopDrainMs: 1_000
-    },
-    broker: {
-      ...brokerSettings.defaults(), journalSettleMs: 3_000, snapshotJournalBytes: rng.pick([2, 16, 256]) * KiB, viewIdleMs: rng.pick([1_000, 60_000]),
-      feedQueueBytesMax: rng.pick([KiB, 64 * KiB, MiB]), feedDeadlineMs: 500, groupBytesMax: rng.pick([2 * KiB, 4 * MiB]), readCacheBytesMax: MiB,
-      catalogStepTimeoutMs: 2_000, groupInitialRebalanceDelayMs: 0
-    }
+    memberCount: rng.pick([0, 2, 4]), topicsChange: rng.below(2) === 0,
+    gateway: drawGateway(rng), broker: drawBroker(rng)
+  }
+}
+
+function drawGateway(rng: Rng): GatewaySettings {
+  return {
+    ...gatewaySettings.defaults(),
+    lingerMs: rng.pick([0, 5, 20]), putsMax: rng.pick([1, 2, 4]), chunkGiveUpMs: rng.pick([300, 2_000]),
+    commitWindow: rng.pick([1, 3, 8]), commitDeadlineMs: rng.pick([500, 2_000]),
+    logCacheBytesMax: rng.pick([0, 16 * KiB, MiB]), readDeadlineMs: 2_000, producerIdBlock: 2,
+    adminForwardTimeoutMs: 3_000, groupForwardTimeoutMs: 1_500, stopDrainMs: 1_000
+  }
+}
+
+function drawBroker(rng: Rng): BrokerSettings {
+  return {
+    ...brokerSettings.defaults(),
+    journalSettleMs: rng.pick([1_000, 3_000]), snapshotJournalBytes: rng.pick([2, 16, 256]) * KiB,
+    groupBytesMax: rng.pick([2 * KiB, 4 * MiB]), viewIdleMs: rng.pick([1_000, 60_000]),
+    feedQueueBytesMax: rng.pick([KiB, 64 * KiB, MiB]), feedDeadlineMs: 500,
+    readCacheBytesMax: rng.pick([16 * KiB, MiB]), readsMax: rng.pick([2, 64]), readAheadBytes: rng.pick([0, 0, KiB]),
+    readAheadBytesMax: 64 * KiB, planRunsMax: rng.pick([4, 16, 64]), catalogStepTimeoutMs: 2_000,
+    groupInitialRebalanceDelayMs: rng.pick([0, 200]), groupMinSessionTimeoutMs: 500
   }
 }

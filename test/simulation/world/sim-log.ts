@@ -1,13 +1,21 @@
 /** The log of simulated nodes: every line is part of the trace; a line that must never be written is a violation. */
 import type { Log, LogFields } from '#shared/log/log.ts'
-import type { History } from '../check/history.ts'
+import { unlike, type History } from '../check/history.ts'
 import type { Trace } from '../engine/trace.ts'
 import type { VirtualTime } from '../engine/virtual-time.ts'
 
-/** Nothing here damages what was written, so nothing may be found damaged. */
-const NEVER = new Set(['shard quarantined', 'chunk cannot be read'])
+/** Nothing here damages what was written, so nothing may be found damaged; and nobody uses another's names. */
+const NEVER = new Set([
+  'shard quarantined', 'chunk cannot be read', 'bytes of a chunk are not what the index says',
+  'leader answered other batches than were sent',
+  'the catalog belongs to another cluster', 'a topic is left unfinished'
+])
+const REFUSALS_NEVER = new Set<unknown>(['another nonce in one life', 'another checksum'])
 
-export type SimLogParts = { readonly node: string; readonly time: VirtualTime; readonly trace: Trace; readonly history: History; readonly alive: () => boolean }
+export type SimLogParts = {
+  readonly node: string; readonly time: VirtualTime; readonly trace: Trace; readonly history: History;
+  readonly alive: () => boolean
+}
 
 export class SimLog implements Log {
   readonly #parts: SimLogParts
@@ -17,7 +25,10 @@ export class SimLog implements Log {
   }
 
   error(message: string, fields: LogFields = {}): void {
-    if (NEVER.has(message) && this.#parts.alive()) this.#parts.history.violation('nothing is damaged', `${this.#parts.node}: ${message} ${JSON.stringify(fields)}`)
+    const { node, history, alive } = this.#parts
+    const never = NEVER.has(message) || (message === 'chunk refused' && REFUSALS_NEVER.has(fields['reason']))
+    const seen = `${message} ${JSON.stringify(fields)}`
+    if (never && alive()) history.violation('nothing is damaged', unlike(`nothing of the kind from ${node}`, seen))
     this.#line('error', message, fields)
   }
 

@@ -1,6 +1,6 @@
 /**
- * Goal: only what was read back is relied upon, and a snapshot that was let go while somebody looked for it is no damage.
- * Method: the real store over one in memory, with calls that a test puts in between.
+ * Goal: only what was read back is relied upon, and a snapshot that was let go while somebody looked for it is no
+ * damage. Method: the real store over one in memory, with calls that a test puts in between.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -87,7 +87,9 @@ test('snapshot-store: one that was let go between LIST and GET is looked for aga
   }
   assert.equal((await reader.newest(3))?.position.seq, 7)
   const head = (await store.list('snapshots/')).findLast(({ key }) => key.endsWith('.head'))!
-  const part = (await store.list('snapshots/')).findLast(({ key }) => key.startsWith(head.key.slice(0, -5)) && key !== head.key)!
+  const part = (await store.list('snapshots/')).findLast(
+    ({ key }) => key.startsWith(head.key.slice(0, -5)) && key !== head.key
+  )!
   await store.delete(part.key)
   assert.equal((await reader.newest(3))?.position.seq, 6)
 })

@@ -37,7 +37,8 @@ async function setUp(change: (journal: ShardJournal) => ShardJournal = (journal)
       position = outcome.position
     }
   }
-  const groups = (): Promise<JournalGroup[]> => journal.read({ epoch: 0, seq: 0 }, { groupsMax: 100, bytesMax: 1_000_000 })
+  const groups = (): Promise<JournalGroup[]> =>
+    journal.read({ epoch: 0, seq: 0 }, { groupsMax: 100, bytesMax: 1_000_000 })
   const partitionsOf = (runner: ViewRunner): number => runner.state.partitions.byLocalId.length
   return { runtime, store, log, journal, snapshots, view, write, groups, partitionsOf }
 }
@@ -74,7 +75,9 @@ test('view-runner: a group that does not continue its running CRC, or names an o
 
 test('view-runner: a barrier quarantines where the journal ends below what was applied', async () => {
   let lost = false
-  const t = await setUp((journal) => ({ ...journal, end: async () => (lost ? { position: { epoch: 1, seq: 1 }, crc: 0 } : journal.end()) }))
+  const t = await setUp(
+    (journal) => ({ ...journal, end: async () => (lost ? { position: { epoch: 1, seq: 1 }, crc: 0 } : journal.end()) })
+  )
   await t.write(3)
   await t.view.recover()
   await t.view.barrier()
@@ -132,7 +135,9 @@ test('view-runner: who asks to catch up while a read runs gets one that begins l
 test('view-runner: a gap is closed by the newest snapshot, or quarantines where none covers it', async () => {
   const t = await setUp()
   await t.write(4)
-  const leader = new ViewRunner({ shard: 0, journal: t.journal, snapshots: t.snapshots, runtime: t.runtime, log: t.log })
+  const leader = new ViewRunner(
+    { shard: 0, journal: t.journal, snapshots: t.snapshots, runtime: t.runtime, log: t.log }
+  )
   await leader.recover()
   await t.journal.trim(1, { epoch: 1, seq: 3 })
   await assert.rejects(t.view.catchUp(), { code: 'SHARD_QUARANTINED' })

@@ -1,0 +1,28 @@
+/** Tests of the checker: bugs that it must find. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runSimulation } from '../simulation.ts'
+import type { Mutation } from './mutations.ts'
+
+const MINUTES = 0.1
+const FINISH_MS = 10_000
+const SEEDS_MAX = 20
+
+/** Puts one bug in after the other, and searches seeds until a run breaks a rule that it must break. */
+export function findAll(mutations: Readonly<Record<string, Mutation>>): void {
+  for (const [name, mutation] of Object.entries(mutations))
+    test(`simulation: finds ${mutation.bug} (--plant ${name})`, () => find(mutation))
+}
+
+async function find({ rules, plant, seams = {}, shape }: Mutation): Promise<void> {
+  const undo = plant?.()
+  try {
+    for (let seed = 1; seed <= SEEDS_MAX; seed++) {
+      const { violations } = await runSimulation({ seed, minutes: MINUTES, seams, shape, finishMs: FINISH_MS })
+      if (violations.some(({ rule }) => rules.includes(rule))) return
+    }
+  } finally {
+    undo?.()
+  }
+  assert.fail(`no seed up to ${SEEDS_MAX} broke ${rules.join(', or ')}`)
+}

@@ -1,0 +1,3 @@
+import { holdSeeds } from './check/hold.ts'
+
+holdSeeds('remote', [1_015, 2_001])
