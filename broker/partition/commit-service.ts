@@ -78,8 +78,9 @@ export class CommitService {
         chunks.push({ chunkSeq, status: CHUNK_STATUS.answered, answers: remembered?.answers ?? NONE })
       }
     }
-    // A repeated answer may rest on an entry that is still on its way: it waits as well.
-    return { chunks, durable: durable ?? leadership.settled() }
+    // A repeated answer may rest on an entry that is still on its way: it waits as well. "Not decided" rests on nothing.
+    const isAnswer = chunks.some(({ status }) => status !== CHUNK_STATUS.notDecided)
+    return { chunks, durable: durable ?? (isAnswer ? leadership.settled() : Promise.resolve()) }
   }
 
   /** Its state expired, or went with a deleted topic of the same name: it goes on with the sequence that it knows. */
