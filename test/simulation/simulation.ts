@@ -148,7 +148,7 @@ class Simulation {
   async #checkWaking(): Promise<void> {
     await sleep(this.#time, SETTLE_MS)
     for (let round = 0; round < WAKE_ROUNDS; round++) {
-      const polls = ZONES.map((zone) => ({ ...this.#parts(`poll-${round}-${zone}`, zone), staysHome: true }))
+      const polls = ZONES.map((zone) => ({ ...this.#parts(`poll-${round}-${zone}`, zone), asks: 'home' as const }))
       await checkWaking(
         polls, this.#parts(`waker-${round}`, this.#rng.pick(ZONES)), this.#rng.pick(allTargets(this.#topics))
       )

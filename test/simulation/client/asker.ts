@@ -8,6 +8,8 @@ import { commitOffsets, fetchOffsets } from './offsets.ts'
 import { nameOf, type Target } from './producer.ts'
 import { askEnd } from './reader.ts'
 
+const REST_MS = 100
+
 export class Asker {
   readonly caller: Caller
   readonly #abroad: Caller
@@ -17,8 +19,7 @@ export class Asker {
 
   constructor(parts: ClientParts) {
     this.caller = new Caller(parts)
-    const { gateways, rng } = parts
-    this.#abroad = new Caller({ ...parts, rng: rng.fork(), zone: rng.pick(gateways).zone })
+    this.#abroad = new Caller({ ...parts, rng: parts.rng.fork(), asks: 'anywhere' })
   }
 
   async run(): Promise<void> {
@@ -31,7 +32,8 @@ export class Asker {
         return what === 1 ? this.#commit() : this.#fetch()
       }, () => !this.#stopping)
       if (rng.below(10) === 0) this.caller.disconnect()
-      await this.caller.pause(150)
+      if (rng.below(3) === 0) this.#abroad.disconnect()
+      await this.caller.pause(REST_MS)
     }
   }
 

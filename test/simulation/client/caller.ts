@@ -19,8 +19,8 @@ export type ClientParts = {
   readonly gateways: readonly { readonly zone: string; readonly address: Address }[]
   /** What there is for all: it only grows, and whoever made more of it has been told that it is there. */
   readonly topics: readonly Topic[]
-  /** Asks the gateways of its own zone only. */
-  readonly staysHome?: boolean
+  /** Which gateways it asks: `home` those of its own zone only, `anywhere` all alike; mostly its own unless given. */
+  readonly asks?: 'home' | 'anywhere'
 }
 
 export type Topic = { readonly name: string; partitionCount: number }
@@ -106,9 +106,10 @@ export class Caller {
   }
 
   #pick(): Address {
-    const { gateways, zone, rng, staysHome = false } = this.parts
+    const { gateways, zone, rng, asks } = this.parts
     const own = gateways.filter((gateway) => gateway.zone === zone)
-    const anywhere = !staysHome && (this.#failures > 2 || rng.below(1_000) < ABROAD_PER_MILLE)
+    const anywhere = asks === 'anywhere' ||
+      (asks === undefined && (this.#failures > 2 || rng.below(1_000) < ABROAD_PER_MILLE))
     return rng.pick(anywhere ? gateways : own).address
   }
 }
