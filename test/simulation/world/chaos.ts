@@ -65,6 +65,7 @@ export class Chaos {
     this.#world.applyFaults()
     await this.#world.startAll()
     for (const nodeId of this.#world.nodeIds) this.#world.readmit(nodeId)
+    this.#world.publish() // older news may be long on its way
   }
 
   async #crashOne(): Promise<void> {
@@ -92,7 +93,7 @@ export class Chaos {
     const nodeId = this.#rng.pick(this.#world.nodeIds)
     if (!this.#world.machineOf(nodeId).isUp) return
     this.#world.expel(nodeId)
-    await this.#pause(2_000)
+    await this.#pause(this.#rng.pick([2_000, 6_000]))
     if (!this.#stopped) this.#world.readmit(nodeId)
   }
 

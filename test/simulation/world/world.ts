@@ -98,7 +98,7 @@ export class World {
 
   /** The lease of a node is over, whether it lives or not. */
   expel(nodeId: number): void {
-    if (this.#members.delete(nodeId)) this.#publish()
+    if (this.#members.delete(nodeId)) this.publish()
   }
 
   /** A live node that was expelled announces itself again. */
@@ -124,10 +124,11 @@ export class World {
 
   #announce(info: NodeInfo): void {
     this.#members.set(info.nodeId, info)
-    this.#publish()
+    this.publish()
   }
 
-  #publish(): void {
+  /** Tells all nodes of the members as they are. */
+  publish(): void {
     const snapshot = this.#snapshot(this.#members)
     const names = snapshot.nodes.map(({ nodeId, nodeEpoch }) => `${nodeId}.${nodeEpoch}`)
     this.trace.add(`${this.time.nowMs} members ${names.join(' ')}`)
