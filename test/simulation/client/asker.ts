@@ -1,12 +1,13 @@
 /**
  * Asks for ends, and commits and fetches offsets of a group of its own, now in one zone, now in another: what one knows
- * the other must. A commit without a good answer may still happen
- * at any later time: what comes next is another group's.
+ * the other must. A commit without a good answer may still happen at any later time: what comes next is another
+ * group's. And looks at the beginning of partitions, which any reader can tell of, however far behind it is.
  */
 import { Caller, type ClientParts } from './caller.ts'
+import { fetchOne } from './fetch-one.ts'
 import { commitOffsets, fetchOffsets } from './offsets.ts'
 import { nameOf, type Target } from './producer.ts'
-import { askEnd } from './reader.ts'
+import { allTargets, askEnd } from './reader.ts'
 
 const REST_MS = 100
 
@@ -26,10 +27,12 @@ export class Asker {
     const { rng, topics } = this.caller.parts
     while (!this.#stopping) {
       const topic = rng.pick(topics)
-      const what = rng.below(3)
+      const target = { topic: topic.name, partition: rng.below(topic.partitionCount) }
+      const what = rng.below(4)
       await this.caller.until(async () => {
-        if (what === 0) return askEnd(this.#either, { topic: topic.name, partition: rng.below(topic.partitionCount) })
-        return what === 1 ? this.#commit() : this.#fetch()
+        if (what === 0) return askEnd(this.#either, target)
+        if (what === 1) return this.#look()
+        return what === 2 ? this.#commit() : this.#fetch()
       }, () => !this.#stopping)
       if (rng.below(10) === 0) this.caller.disconnect()
       if (rng.below(3) === 0) this.#abroad.disconnect()
@@ -51,6 +54,16 @@ export class Asker {
 
   get #target(): Target {
     return { topic: this.caller.parts.topics[0]!.name, partition: 0 }
+  }
+
+  async #look(): Promise<true | null> {
+    const connection = await this.caller.connection()
+    for (const target of allTargets(this.caller.parts.topics)) {
+      const { errorCode, highWatermark } = await fetchOne(connection, target, 0, 0)
+      if (errorCode !== 0) return this.caller.again(errorCode, `Fetch of ${nameOf(target)}@0`) ? null : true
+      connection.noteHighWatermark(nameOf(target), highWatermark)
+    }
+    return true
   }
 
   async #commit(): Promise<true | null> {

@@ -8,7 +8,7 @@ const BYTES_MAX = 100_000
 /** @throws ConnectionLost */
 export async function fetchOne(
   over: Pick<Connection, 'call'>, { topic, partition }: Target, fetchOffset: number, maxWaitMs: number
-): Promise<{ readonly errorCode: number; readonly bytes: Uint8Array }> {
+): Promise<{ readonly errorCode: number; readonly highWatermark: number; readonly bytes: Uint8Array }> {
   const { responses } = await over.call(API.fetch, 11, {
     clusterId: null, replicaId: -1, maxWaitMs, minBytes: 1, maxBytes: BYTES_MAX, isolationLevel: 0, sessionId: 0,
     sessionEpoch: -1,
@@ -21,8 +21,8 @@ export async function fetchOne(
     }],
     forgottenTopicsData: [], rackId: ''
   }, maxWaitMs + REQUEST_MS)
-  const { errorCode, records } = responses[0]!.partitions[0]!
-  return { errorCode, bytes: bytesOf(records) }
+  const { errorCode, highWatermark, records } = responses[0]!.partitions[0]!
+  return { errorCode, highWatermark, bytes: bytesOf(records) }
 }
 
 /** Records as an answer has them, in one piece. */
