@@ -4,13 +4,21 @@ import { decodeGroup, ENTRY_KIND } from '#broker/shard/entry.ts'
 import { applyEntry } from '#broker/shard/shard-state.ts'
 import { ViewRunner } from '#broker/shard/view-runner.ts'
 import { ViewWaiters } from '#broker/reader/view-waiters.ts'
+import { ProducedBatch } from '#gateway/api/produced-batch.ts'
 import { Fetcher, type Run } from '#gateway/fetch/fetcher.ts'
-import { Ingest } from '#gateway/ingest/ingest.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { comparePositions, type JournalGroup } from '#shared/journal/journal.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { shardTopicCall } from '#shared/rpc/admin.ts'
+import { feedCall } from '#shared/rpc/feed.ts'
 import type { Transport } from '#shared/transport/transport.ts'
-import { patch, type Undo } from './patch.ts'
+import { sleep } from '#shared/runtime/runtime.ts'
+import { MemoryStore } from '#shared/store/memory-store.ts'
+import type { Life } from '../world/life.ts'
+import { patch, patchGetter, type Undo } from './patch.ts'
+
+const LATE_MS = 450 // within the deadline of a feed
+const CHUNKS = 'chunks/'
 
 /** A view that takes one group in `every` with commits without looking where its bytes are. */
 export function skipGroups(every: number): Undo {
@@ -72,8 +80,23 @@ export function patchWrongOffsets(every: number): Undo {
   })
 }
 
-/** A gateway that forgets which reader it asked before. */
-export function neverFresh(transport: Transport): Transport {
+/** A node that hears late of what leaders append. */
+export function hearLate(transport: Transport, { runtime }: Life): Transport {
+  return {
+    nodeId: transport.nodeId,
+    serve: (call, handler) => transport.serve(call, call.name !== feedCall.name ? handler
+      : async (request, context) => {
+        await sleep(runtime.timer, LATE_MS)
+        return handler(request, context)
+      }),
+    close: () => transport.close(),
+    call: (node, call, request, options) => transport.call(node, call, request, options)
+  }
+}
+
+/** A gateway that forgets which reader it asked before, where some readers hear of everything late. */
+export function neverFresh(inner: Transport, life: Life): Transport {
+  const transport = inner.nodeId % 2 === 0 ? hearLate(inner, life) : inner
   return {
     nodeId: transport.nodeId,
     serve: (call, handler) => transport.serve(call, handler),
@@ -83,12 +106,17 @@ export function neverFresh(transport: Transport): Transport {
   }
 }
 
-/** A gateway that gives up a chunk and lets go on what came behind its batches. */
-export function giveUpAlone(): Undo {
+/** A gateway that gives up a chunk and lets go on what came behind its batches; a store that refuses one in `every`. */
+export function giveUpAlone(every: number): Undo {
   let count = 0
-  return patch(Ingest.prototype, 'append', (original) => function (this: Ingest, batch) {
-    return original.call(this, { ...batch, origin: `${batch.origin}/${++count}` })
+  const [seen, refused] = [new Set<string>(), new Set<string>()]
+  const undoPut = patch(MemoryStore.prototype, 'putIfAbsent', (original) => function (this: MemoryStore, key, chunks) {
+    if (key.startsWith(CHUNKS) && !seen.has(key) && seen.add(key).size % every === 0) refused.add(key)
+    return refused.has(key) ? Promise.reject(new ZonewiseError('STORE_UNAVAILABLE', 'refused by the test'))
+      : original.call(this, key, chunks)
   })
+  const undoOrigin = patchGetter(ProducedBatch.prototype, 'origin', () => () => `${++count}`)
+  return () => { undoPut(); undoOrigin() }
 }
 
 /** A catalog that calls partitions made before the shards have made them. */
