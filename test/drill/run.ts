@@ -1,27 +1,40 @@
 /**
  * `npm run drill -- --kills 100 --seed 7`: kills a server under load again and again and judges what is left. Moments
- * follow from the seed, what happens in them does not. Exits with 1 if something happened that may never happen.
+ * follow from the seed, what happens in them does not. `npm run drill -- kill-zone rolling`, or `all`: what happens to
+ * a cluster in network namespaces. Exits with 1 if something happened that may never happen.
  */
 import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { temporaryFolder } from '#test/support/temporary-folder.ts'
+import { DRILLS } from './cluster/drills.ts'
+import { runDrills, unknownNames } from './cluster/run-drills.ts'
 import { runKillDrill } from './kill-drill.ts'
 
 const VIOLATIONS_SHOWN = 20
 
-const { values } = parseArgs({ options: {
+const USAGE = `usage: npm run drill -- [--kills WHOLE_NUMBER] [--seed WHOLE_NUMBER] [--folder KEPT_FOLDER] [--verbose]
+       npm run drill -- NAME...|short|all [--partitions WHOLE_NUMBER] [--seed WHOLE_NUMBER] [--folder KEPT_FOLDER]
+                        [--json FILE]
+names: ${Object.keys(DRILLS).join(', ')}
+`
+const { values, positionals: names } = parseArgs({ allowPositionals: true, options: {
   kills: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' }, folder: { type: 'string' },
-  verbose: { type: 'boolean', default: false }
+  verbose: { type: 'boolean', default: false }, partitions: { type: 'string', default: '1000' },
+  json: { type: 'string' }
 } })
-const [kills, seed] = [Number(values.kills), Number(values.seed)]
-if (!Number.isSafeInteger(kills) || kills < 1 || !Number.isSafeInteger(seed)) {
-  process.stderr.write(
-    'usage: npm run drill -- [--kills WHOLE_NUMBER] [--seed WHOLE_NUMBER] [--folder KEPT_FOLDER] [--verbose]\n'
-  )
+const [kills, seed, partitions] = [Number(values.kills), Number(values.seed), Number(values.partitions)]
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value > 0
+if (!isCount(kills) || !isCount(partitions) || !Number.isSafeInteger(seed) || unknownNames(names).length > 0) {
+  process.stderr.write(USAGE)
   process.exit(2)
 }
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
+if (names.length > 0) {
+  const { folder: kept, json } = values
+  const passed = await runDrills({ names, seed, partitions, folder: kept, json, print })
+  process.exit(passed === false ? 1 : 0)
+}
 const startedMs = performance.now()
 const folder = values.folder ?? temporaryFolder()
 const report = await runKillDrill({ folder, kills, seed, ...(values.verbose ? { echo: print } : {}) })

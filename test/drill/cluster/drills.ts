@@ -1,0 +1,131 @@
+/** The drills: what is done to the cluster, and where and when it is asked whether all is well again. */
+import { pause } from '../kill-moments.ts'
+import { type DrillCluster, REDIS, REGION, ZONES } from './drill-cluster.ts'
+import type { DrillNode } from './drill-node.ts'
+
+export type DrillContext = {
+  readonly cluster: DrillCluster
+  /** Asks in `zones` how long, from `fromMs` on, it took until every partition was written and read again. */
+  probe(when: string, fromMs: number, zones?: readonly string[]): Promise<void>
+  /** What librdkafka's clients were told, and waited for, while `act` ran. */
+  watch(when: string, act: () => Promise<void>): Promise<void>
+}
+
+export type Drill = {
+  readonly what: string
+  readonly layout: readonly string[] // roles of the nodes of each zone
+  /** Messages that nodes log as errors though all is as it should be. */
+  readonly errors?: readonly string[]
+  readonly act: (context: DrillContext) => Promise<void>
+}
+
+const BOTH = 'gateway,broker'
+const PAUSED_MS = 30_000
+const CUT_MS = 15_000
+const AWAY_MS = 5_000
+const LOST = ZONES[0]
+const LEFT = ZONES.slice(1)
+const CHUNK_GIVEN_UP = 'chunk given up' // what was in it was not acknowledged
+
+/** What every change must pass, in a few minutes. */
+export const SHORT = ['kill-zone', 'cut-redis', 'restart-redis', 'rolling'] as const
+
+export const DRILLS: Readonly<Record<string, Drill>> = {
+  'kill-leader': {
+    what: 'kill -9 of a node that leads shards, one of two of its zone', layout: [BOTH, BOTH],
+    act: (context) => killed(context, [context.cluster.nodes[0]!], ZONES)
+  },
+  'kill-broker': {
+    what: 'kill -9 of a node that only leads shards and reads for its zone', layout: ['gateway', 'broker', 'broker'],
+    act: (context) => killed(context, [context.cluster.nodes[1]!], ZONES)
+  },
+  'kill-gateway': {
+    what: 'kill -9 of a node that only serves clients, one of two of its zone',
+    layout: ['gateway', 'gateway', 'broker'],
+    act: (context) => killed(context, [context.cluster.nodes[0]!], ZONES)
+  },
+  'kill-zone': {
+    what: 'kill -9 of all nodes of a zone', layout: [BOTH],
+    act: (context) => killed(context, context.cluster.inZone(LOST), ZONES)
+  },
+  pause: {
+    what: 'SIGSTOP of a node for 30 s, then it wakes up', layout: [BOTH],
+    act: async ({ cluster, probe }) => {
+      const node = cluster.nodes[0]!
+      const pausedMs = performance.now()
+      node.pause()
+      await probe('paused', pausedMs, LEFT)
+      await pause(PAUSED_MS - (performance.now() - pausedMs))
+      node.resume()
+      await probe('awake', performance.now())
+    }
+  },
+  'cut-redis': cut('a zone without Redis', (cluster) => { cluster.isolate(LOST, [REDIS]) }, LEFT),
+  'cut-redis-one-way': cut('a zone that Redis hears, and that does not hear Redis', ({ net }) => {
+    net.cut(REDIS, LOST)
+  }, LEFT),
+  'cut-s3': {
+    ...cut('a zone without S3', (cluster) => { cluster.isolate(LOST, [REGION]) }, LEFT), errors: [CHUNK_GIVEN_UP]
+  },
+  // Nobody takes over: what is led on the other side gets retriable errors until then.
+  'cut-zones': cut('a zone without the other zones', (cluster) => { cluster.isolate(LOST, LEFT) }, []),
+  'cut-zones-one-way': cut('a zone that the others hear, and that hears none of them', ({ net }) => {
+    for (const other of LEFT) net.cut(other, LOST)
+  }, []),
+  'restart-redis': {
+    what: 'Redis killed and started 5 s later on its append-only file', layout: [BOTH],
+    act: async ({ cluster, probe }) => {
+      await cluster.redis.kill()
+      await pause(AWAY_MS)
+      await cluster.redis.start()
+      await probe('Redis is back', performance.now())
+    }
+  },
+  'restart-s3': {
+    what: 'the S3 server killed and started 5 s later', layout: [BOTH],
+    act: async ({ cluster, probe }) => {
+      await cluster.s3.kill()
+      await pause(AWAY_MS)
+      await cluster.s3.restart()
+      await probe('S3 is back', performance.now())
+    }
+  },
+  rolling: {
+    what: 'every node stopped (SIGTERM) and started, one after the other, two in each zone', layout: [BOTH, BOTH],
+    act: ({ cluster, watch, probe }) => watch('restarting', async () => {
+      for (const node of cluster.nodes) await restarted(node)
+      await probe('all restarted', performance.now())
+    })
+  }
+}
+
+async function killed({ probe }: DrillContext, nodes: readonly DrillNode[], zones: readonly string[]): Promise<void> {
+  const killedMs = performance.now()
+  await Promise.all(nodes.map((node) => node.kill()))
+  await probe('killed', killedMs, zones)
+  for (const node of nodes) node.launch()
+  await Promise.all(nodes.map((node) => node.ready()))
+  await probe('started again', performance.now())
+}
+
+/** `zones` are asked while the cut lasts. */
+function cut(what: string, cutOff: (cluster: DrillCluster) => void, zones: readonly string[]): Drill {
+  return {
+    what: `${what} for ${CUT_MS / 1_000} s`, layout: [BOTH],
+    act: async ({ cluster, probe }) => {
+      const cutMs = performance.now()
+      cutOff(cluster)
+      if (zones.length > 0) await probe('cut off', cutMs, zones)
+      await pause(Math.max(0, CUT_MS - (performance.now() - cutMs)))
+      cluster.net.heal()
+      await probe('healed', performance.now())
+    }
+  }
+}
+
+async function restarted(node: DrillNode): Promise<void> {
+  const code = await node.stop()
+  if (code !== 0) throw new Error(`node ${node.options.nodeId} ended with ${code}`)
+  node.launch()
+  await node.ready()
+}

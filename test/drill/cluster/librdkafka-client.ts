@@ -1,0 +1,81 @@
+/** Runs librdkafka.py in the namespace of a zone and takes what it says into the history. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { Within } from '#infra/local/within.ts'
+import type { LibrdkafkaPython } from './librdkafka-python.ts'
+import type { History } from '#test/simulation/check/history.ts'
+
+const SCRIPT = fileURLToPath(new URL('librdkafka.py', import.meta.url))
+
+export type LibrdkafkaOptions = {
+  readonly python: LibrdkafkaPython
+  readonly name: string
+  readonly bootstrap: string
+  readonly topic: string
+  readonly partitionCount: number
+  readonly within: Within
+  readonly history: History
+}
+
+type Said = { readonly kind: string; readonly partition: number; readonly counter: number; readonly offset: number
+  readonly producer: string; readonly ms: number; readonly who: string; readonly code: string; readonly text: string
+  readonly fatal: boolean; readonly high: number; readonly before: number }
+
+/** What the application was told though nothing of it needs to be handled: connections lost, brokers down. */
+export type Told = { readonly atMs: number; readonly who: string; readonly code: string }
+export type Delivery = { readonly ackedMs: number; readonly ms: number }
+
+export class LibrdkafkaClient {
+  readonly deliveries: Delivery[] = []
+  readonly told: Told[] = []
+  readonly #options: LibrdkafkaOptions
+  #child: ChildProcess | null = null
+  #ended = false
+  #stderr = ''
+  done = false
+
+  constructor(options: LibrdkafkaOptions) {
+    this.#options = options
+    options.history.producers.set(options.name, 'idempotent')
+  }
+
+  async run(): Promise<void> {
+    const { python, name, bootstrap, topic, partitionCount, within } = this.#options
+    const command = within([python.python, SCRIPT, bootstrap, name, topic, String(partitionCount)])
+    const child = spawn(command.file, [...command.args], { stdio: ['pipe', 'pipe', 'pipe'], env: python.env })
+    this.#child = child
+    child.stdin.on('error', () => {}) // its end is seen by its exit code
+    child.stderr.on('data', (bytes: Buffer) => { this.#stderr += bytes.toString() })
+    for await (const line of createInterface({ input: child.stdout })) this.#take(JSON.parse(line) as Said)
+    if (!this.#ended) throw new Error(`${name} ended: ${this.#stderr}`)
+  }
+
+  stop(): void {
+    this.#child?.stdin?.write('stop\n')
+  }
+
+  abandon(): void {
+    this.#ended = true
+    this.#child?.kill('SIGKILL')
+  }
+
+  #take(said: Said): void {
+    const { name, topic, history } = this.#options
+    const where = `${topic}/${said.partition}`
+    const record = { producer: said.producer ?? name, counter: said.counter }
+    const { kind, offset } = said
+    if (kind === 'sent') history.add({ kind, partition: where, record })
+    else if (kind === 'acked') {
+      history.add({ kind, partition: where, record, offset })
+      this.deliveries.push({ ackedMs: performance.now(), ms: said.ms })
+    } else if (kind === 'read') history.add({ kind, reader: name, partition: where, offset, record })
+    else if (kind === 'done') this.done = true
+    else if (kind === 'sent-back') {
+      const what = `${name} was shown the high watermark ${said.high} of ${where} after ${said.before}`
+      history.violation('no client is sent back', what)
+    } else if (kind === 'undelivered' || said.fatal || !said.code.startsWith('_')) {
+      history.violation('librdkafka delivers', `${name} ${where}@${said.counter}: ${said.code} ${said.text}`)
+    } else this.told.push({ atMs: performance.now(), who: `${name} ${said.who}`, code: said.code })
+  }
+}

@@ -1,0 +1,170 @@
+/** Runs one drill: a cluster under load in all zones, the fault, the questions, and at last the history is judged. */
+import { rmSync } from 'node:fs'
+import { loadavg } from 'node:os'
+import { Rng } from '#shared/runtime/rng.ts'
+import { API } from '#shared/wire/api-registry.ts'
+import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
+import { check } from '#test/simulation/check/checker.ts'
+import { History, type Violation } from '#test/simulation/check/history.ts'
+import { pause } from '../kill-moments.ts'
+import { judgeLog } from '../server-log.ts'
+import { DrillCluster, ZONES } from './drill-cluster.ts'
+import type { Drill } from './drills.ts'
+import type { LibrdkafkaPython } from './librdkafka-python.ts'
+import { Load } from './load.ts'
+import type { Probe } from './prober.ts'
+
+export type DrillOptions = {
+  readonly name: string
+  readonly drill: Drill
+  readonly folder: string
+  readonly keep: boolean // the folder
+  readonly python: LibrdkafkaPython
+  readonly seed: number
+  readonly widePartitions: number
+  readonly echo?: (line: string) => void
+}
+
+export type ProbeRow = Probe & { readonly when: string; readonly zone: string }
+export type WatchRow = { readonly when: string; readonly client: string; readonly deliveries: number
+  readonly longestMs: number; readonly told: Readonly<Record<string, number>> }
+
+export type DrillReport = {
+  readonly name: string
+  readonly what: string
+  readonly partitions: number
+  readonly probes: readonly ProbeRow[]
+  readonly watches: readonly WatchRow[]
+  readonly counts: { readonly sent: number; readonly acked: number; readonly read: number; readonly stored: number }
+  readonly warnings: Readonly<Record<string, number>>
+  readonly violations: readonly Violation[]
+  readonly load: number
+}
+
+const WARM_MS = 3_000
+const AFTER_MS = 2_000
+const PROBE_MS_MAX = 90_000
+const TOPICS_MS_MAX = 60_000
+/** Frequent snapshots, so that a fault meets all that a node does. */
+const FLAGS = ['--snapshot-journal-bytes', '64KiB', '--auto-create-topics-enable=false']
+
+export async function runDrill(options: DrillOptions): Promise<DrillReport> {
+  const { drill, folder, echo = (): void => {} } = options
+  const awake = setInterval(() => {}, 1_000) // timers of the runtime do not keep the process alive
+  try {
+    const cluster = await DrillCluster.start({ folder, layout: drill.layout, flags: FLAGS, progress: echo })
+    try {
+      return await new DrillRun(options, cluster).run()
+    } finally {
+      await cluster.remove()
+    }
+  } finally {
+    clearInterval(awake)
+    if (!options.keep) rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+class DrillRun {
+  readonly #options: DrillOptions
+  readonly #cluster: DrillCluster
+  readonly #history = new History()
+  readonly #load: Load
+  readonly #probes: ProbeRow[] = []
+  readonly #watches: WatchRow[] = []
+
+  constructor(options: DrillOptions, cluster: DrillCluster) {
+    const { seed, python, widePartitions } = options
+    this.#options = options
+    this.#cluster = cluster
+    this.#load = new Load({ cluster, history: this.#history, rng: new Rng(seed), python, widePartitions })
+  }
+
+  async run(): Promise<DrillReport> {
+    const { drill } = this.#options
+    try {
+      await this.#createTopics()
+      this.#load.start()
+      await this.#probe('before', performance.now())
+      await pause(WARM_MS)
+      await drill.act({
+        cluster: this.#cluster, probe: (when, fromMs, zones) => this.#probe(when, fromMs, zones),
+        watch: (when, act) => this.#watch(when, act)
+      })
+      await pause(AFTER_MS)
+      await this.#load.finish()
+      await this.#load.readInAllZones()
+      this.#load.check()
+    } finally { // nothing may outlive a drill that failed
+      await this.#load.abandon()
+    }
+    return this.#report(await this.#judgeNodes())
+  }
+
+  async #probe(when: string, fromMs: number, zones: readonly string[] = ZONES): Promise<void> {
+    const signal = AbortSignal.timeout(PROBE_MS_MAX)
+    await Promise.all(zones.map(async (zone) => {
+      try {
+        const probe = await this.#load.probers.get(zone)!.probe(fromMs, signal)
+        this.#probes.push({ when, zone, ...probe })
+        const [written, read, tail] = [probe.writtenMs, probe.readMs, probe.tailReadMs].map(Math.round)
+        this.#options.echo?.(`${when}: ${zone} written after ${written} ms, read ${read}, the new ones ${tail}`)
+      } catch (error) {
+        if (!signal.aborted) throw error
+        this.#history.violation('all is well again', `${zone}, ${when}: not after ${PROBE_MS_MAX} ms`)
+      }
+    }))
+    this.#load.check()
+  }
+
+  async #watch(when: string, act: () => Promise<void>): Promise<void> {
+    const fromMs = performance.now()
+    await act()
+    for (const [i, { deliveries, told }] of this.#load.librdkafka.entries()) {
+      const during = deliveries.filter(({ ackedMs }) => ackedMs >= fromMs)
+      const codes: Record<string, number> = {}
+      for (const { atMs, code } of told) if (atMs >= fromMs) codes[code] = (codes[code] ?? 0) + 1
+      const longestMs = during.reduce((longest, { ms }) => Math.max(longest, ms), 0)
+      this.#watches.push({ when, client: `librdkafka ${ZONES[i]}`, deliveries: during.length, longestMs, told: codes })
+      this.#options.echo?.(`${when}: ${JSON.stringify(this.#watches.at(-1))}`)
+    }
+  }
+
+  async #createTopics(): Promise<void> {
+    const caller = this.#load.admin()
+    const topics = this.#load.topics.map(({ name, partitionCount }) =>
+      ({ name, numPartitions: partitionCount, replicationFactor: 1, assignments: [], configs: [] }))
+    await caller.until(async () => {
+      const request = { topics, timeoutMs: TOPICS_MS_MAX, validateOnly: false }
+      const answer = await caller.call(API.createTopics, 4, request, TOPICS_MS_MAX)
+      const fine = ({ errorCode }: { readonly errorCode: number }): boolean =>
+        errorCode === 0 || errorCode === KAFKA_ERROR.TOPIC_ALREADY_EXISTS
+      return answer.topics.every(fine) ? true : null
+    })
+    caller.disconnect()
+  }
+
+  /** All nodes stop in peace; what they logged that they should not have is a violation. */
+  async #judgeNodes(): Promise<Record<string, number>> {
+    const counts: Record<string, number> = {}
+    for (const node of this.#cluster.nodes) {
+      const code = await node.stop()
+      if (code !== 0) this.#history.violation('SIGTERM ends with code 0', `node ${node.options.nodeId}: code ${code}`)
+      const { warnings, faults } = judgeLog(node.log, this.#options.drill.errors)
+      for (const [message, count] of warnings) counts[message] = (counts[message] ?? 0) + count
+      for (const fault of faults) this.#history.violation('nodes log no error', `node ${node.options.nodeId}: ${fault}`)
+    }
+    return counts
+  }
+
+  #report(warnings: Record<string, number>): DrillReport {
+    const { events, finals } = this.#history
+    const count = (kind: string): number => events.reduce((sum, event) => sum + (event.kind === kind ? 1 : 0), 0)
+    const stored = finals.filter(({ reader }) => reader === `final-${ZONES[0]}`)
+      .reduce((sum, { records }) => sum + records.length, 0)
+    const { name, drill: { what }, widePartitions: partitions } = this.#options
+    return {
+      name, what, partitions, probes: this.#probes, watches: this.#watches, warnings, violations: check(this.#history),
+      counts: { sent: count('sent'), acked: count('acked'), read: count('read'), stored }, load: loadavg()[0]!
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/** Runs drills on a cluster, one after the other, and says what came of it. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ZoneNet } from '#infra/local/zone-net.ts'
+import { temporaryFolder } from '#test/support/temporary-folder.ts'
+import { DRILLS, SHORT } from './drills.ts'
+import { librdkafkaPython } from './librdkafka-python.ts'
+import { clientsMarkdownOf, markdownOf } from './report.ts'
+import { type DrillReport, runDrill } from './run-drill.ts'
+
+const VIOLATIONS_SHOWN = 20
+
+export type DrillsOptions = {
+  readonly names: readonly string[] // `all` and `short` stand for several
+  readonly seed: number
+  readonly partitions: number
+  readonly folder: string | undefined // kept
+  readonly json: string | undefined // a file
+  readonly print: (line: string) => void
+}
+
+/** @returns whether nothing happened that may never happen; null: this machine allows no network namespaces. */
+export async function runDrills(options: DrillsOptions): Promise<boolean | null> {
+  const { names, seed, partitions, folder, json, print } = options
+  const obstacle = ZoneNet.obstacle()
+  if (obstacle !== null) {
+    print(`SKIPPED: ${obstacle}`)
+    return null
+  }
+  const python = await librdkafkaPython(print)
+  const reports: DrillReport[] = []
+  for (const name of namesOf(names)) {
+    const drill = DRILLS[name]!
+    print(`== ${name}: ${drill.what}`)
+    const report = await runDrill({
+      name, drill, folder: join(folder ?? temporaryFolder(), `${name}-${process.pid}`), python, seed,
+      widePartitions: partitions, keep: folder !== undefined, echo: print
+    })
+    reports.push(report)
+    const { counts: { sent, acked, read, stored }, violations, warnings } = report
+    print(`records: ${sent} sent, ${acked} acked, ${read} read, ${stored} stored`)
+    for (const [message, count] of Object.entries(warnings)) print(`warned ${count} times: ${message}`)
+    for (const { rule, what } of violations.slice(0, VIOLATIONS_SHOWN)) print(`VIOLATION ${rule}: ${what}`)
+    print(violations.length === 0 ? 'no violation' : `${violations.length} violations`)
+  }
+  print(`\n${markdownOf(reports)}\n\n${clientsMarkdownOf(reports)}`)
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(reports, null, 2)}\n`)
+  return reports.every(({ violations }) => violations.length === 0)
+}
+
+export function unknownNames(names: readonly string[]): string[] {
+  return namesOf(names).filter((name) => DRILLS[name] === undefined)
+}
+
+function namesOf(names: readonly string[]): string[] {
+  return names.flatMap((name) => name === 'all' ? Object.keys(DRILLS) : name === 'short' ? SHORT : [name])
+}
