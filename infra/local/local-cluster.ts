@@ -24,6 +24,7 @@ export type LocalClusterOptions = {
   readonly plan: ClusterPlan
   readonly data: string
   readonly env: NodeJS.ProcessEnv
+  readonly flags?: readonly string[] // more of them, for every node
   readonly within: (part: Part) => Within
   readonly portsAreOurs: boolean // nobody else can have them: they are in namespaces
   readonly say: (line: string) => void
@@ -104,7 +105,7 @@ export class LocalCluster {
     this.#undo.push(() => redis.stop())
     const flags = [
       '--journal', `redis://${redis.host}:${redis.port}`, '--store', `s3://${BUCKET}/cluster`,
-      '--s3-endpoint', s3.endpoint, '--s3-region', s3.region
+      '--s3-endpoint', s3.endpoint, '--s3-region', s3.region, ...(this.#options.flags ?? [])
     ]
     const { accessKeyId, secretAccessKey } = s3.credentials
     const nodeEnv = { ...withoutAws(env), AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey }

@@ -41,12 +41,15 @@ export class ZoneNet {
     return null
   }
 
+  /** @throws ZonewiseError TOOL_MISSING: with the obstacle */
+  static require(): void {
+    const why = ZoneNet.obstacle()
+    if (why !== null) throw new ZonewiseError('TOOL_MISSING', 'zones cannot be made on this machine', { why })
+  }
+
   /** Makes a namespace for each name. @throws ZonewiseError TOOL_MISSING: with the obstacle */
   static create(names: readonly string[]): ZoneNet {
-    const obstacle = ZoneNet.obstacle()
-    if (obstacle !== null) {
-      throw new ZonewiseError('TOOL_MISSING', 'zones cannot be made on this machine', { why: obstacle })
-    }
+    ZoneNet.require()
     removeLeftOvers()
     const id = process.pid
     const octet = 1 + (id % 250)
