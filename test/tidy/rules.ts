@@ -90,7 +90,7 @@ export const WRAP_YET: ReadonlySet<string> = new Set([
   'shared/transport/in-process.ts', 'test/bench/run.ts',
   'test/bench/scenario/chunk-count.ts', 'test/bench/scenario/cross-zone.ts', 'test/bench/scenario/fan-out.ts',
   'test/bench/scenario/latency.ts', 'test/bench/scenario/memory.ts', 'test/bench/tool/cluster.ts',
-  'test/bench/tool/raw-client.ts', 'test/bench/tool/readers.ts', 'test/conformance/journal/file-journal.test.ts',
+  'cli/load/raw-client.ts', 'cli/load/readers.ts', 'test/conformance/journal/file-journal.test.ts',
   'test/conformance/journal/journal-suite.ts', 'test/conformance/journal/journal.test.ts',
   'test/conformance/store/store-suite.ts', 'test/drill/kill-drill.ts', 'test/integration/cli/http.int.test.ts',
   'test/property/broker/shard/shard-index.prop.test.ts', 'test/support/data-twin.ts', 'test/support/gateway-twin.ts',

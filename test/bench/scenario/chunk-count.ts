@@ -1,8 +1,9 @@
 /** The number of objects written must follow time and bytes, not partitions. */
-import { newBatch, newProduceFrame } from '../tool/batch.ts'
-import { chunkCount, createTopic, openClients, withCluster } from '../tool/cluster.ts'
+import { newBatch, newProduceFrame } from '#cli/load/batch.ts'
+import { createTopic, openClients } from '#cli/load/ask.ts'
+import { chunkCount, withCluster } from '../tool/cluster.ts'
 import { figure } from '../tool/figure.ts'
-import { produce } from '../tool/produce-load.ts'
+import { produce } from '#cli/load/produce-load.ts'
 import type { Figure, Scenario } from './scenario.ts'
 
 const RATE = 40e6

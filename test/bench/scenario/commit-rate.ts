@@ -1,10 +1,11 @@
 /** Small batches: what one decision costs. */
 import { bareAnswer } from '../tool/bare-answer.ts'
-import { newBatch, newProduceFrame } from '../tool/batch.ts'
-import { createTopic, openClients, withCluster } from '../tool/cluster.ts'
+import { newBatch, newProduceFrame } from '#cli/load/batch.ts'
+import { createTopic, openClients } from '#cli/load/ask.ts'
+import { withCluster } from '../tool/cluster.ts'
 import { figure } from '../tool/figure.ts'
 import { cpuSeconds } from '../tool/process-stats.ts'
-import { percentile, produce } from '../tool/produce-load.ts'
+import { percentile, produce } from '#cli/load/produce-load.ts'
 import type { Scenario } from './scenario.ts'
 
 const PARTITIONS = 64

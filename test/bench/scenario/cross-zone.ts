@@ -1,9 +1,10 @@
 /** What crosses zones for one produced byte, by the server's own ledger, with a reader in every zone. */
-import { newBatch, newProduceFrame } from '../tool/batch.ts'
-import { createTopic, openClients, withCluster } from '../tool/cluster.ts'
+import { newBatch, newProduceFrame } from '#cli/load/batch.ts'
+import { createTopic, openClients } from '#cli/load/ask.ts'
+import { withCluster } from '../tool/cluster.ts'
 import { figure } from '../tool/figure.ts'
-import { produce } from '../tool/produce-load.ts'
-import { Readers } from '../tool/readers.ts'
+import { produce } from '#cli/load/produce-load.ts'
+import { Readers } from '#cli/load/readers.ts'
 import type { Scenario } from './scenario.ts'
 
 const PARTITIONS = 6

@@ -1,12 +1,13 @@
 /** Readers in three zones behind a steady producer: lag, and reading back from cache as fast as it goes. */
 import { bareAnswer } from '../tool/bare-answer.ts'
-import { newBatch, newFetchFrame, newProduceFrame } from '../tool/batch.ts'
-import { createTopic, openClients, withCluster, type Cluster } from '../tool/cluster.ts'
+import { newBatch, newFetchFrame, newProduceFrame } from '#cli/load/batch.ts'
+import { createTopic, openClients } from '#cli/load/ask.ts'
+import { withCluster, type Cluster } from '../tool/cluster.ts'
 import { figure } from '../tool/figure.ts'
-import { LagWatch } from '../tool/lag-watch.ts'
+import { LagWatch } from '#cli/load/lag-watch.ts'
 import { cpuSeconds } from '../tool/process-stats.ts'
-import { produce } from '../tool/produce-load.ts'
-import { FETCH_BYTES_MAX, Readers } from '../tool/readers.ts'
+import { produce } from '#cli/load/produce-load.ts'
+import { FETCH_BYTES_MAX, Readers } from '#cli/load/readers.ts'
 import type { Scenario } from './scenario.ts'
 
 const PARTITIONS = 6

@@ -13,7 +13,7 @@ import { silentLog } from '#shared/log/log.ts'
 import { RedisRefusal, type Redis } from '#shared/runtime/redis.ts'
 import { temporaryFolder } from '#test/support/temporary-folder.ts'
 import { figure } from '../tool/figure.ts'
-import { percentile } from '../tool/produce-load.ts'
+import { percentile } from '#cli/load/produce-load.ts'
 import type { Figure, Scenario } from './scenario.ts'
 
 const BODY_BYTES = 1_024

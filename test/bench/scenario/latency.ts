@@ -1,9 +1,10 @@
 /** From a request to its answer at a modest rate, beside the linger and the bare PUT of the same run. */
 import { barePut } from '../tool/bare-put.ts'
-import { newBatch, newProduceFrame } from '../tool/batch.ts'
-import { createTopic, openClients, withCluster } from '../tool/cluster.ts'
+import { newBatch, newProduceFrame } from '#cli/load/batch.ts'
+import { createTopic, openClients } from '#cli/load/ask.ts'
+import { withCluster } from '../tool/cluster.ts'
 import { figure } from '../tool/figure.ts'
-import { percentile, produce } from '../tool/produce-load.ts'
+import { percentile, produce } from '#cli/load/produce-load.ts'
 import { gatewaySettings } from '#gateway/config.ts'
 import type { Scenario } from './scenario.ts'
 

@@ -1,11 +1,12 @@
 /** Resident memory with readers: as fast as it goes, far behind the tail, slow ones, and ones that never read. */
-import { newBatch, newFetchFrame, newProduceFrame } from '../tool/batch.ts'
-import { createTopic, openClients, rssFigure, withCluster, type Cluster } from '../tool/cluster.ts'
+import { newBatch, newFetchFrame, newProduceFrame } from '#cli/load/batch.ts'
+import { createTopic, openClients } from '#cli/load/ask.ts'
+import { rssFigure, withCluster, type Cluster } from '../tool/cluster.ts'
 import { figure } from '../tool/figure.ts'
-import { LagWatch } from '../tool/lag-watch.ts'
-import { produce, type ProduceOptions, type ProduceResult } from '../tool/produce-load.ts'
-import type { RawClient } from '../tool/raw-client.ts'
-import { Readers } from '../tool/readers.ts'
+import { LagWatch } from '#cli/load/lag-watch.ts'
+import { produce, type ProduceOptions, type ProduceResult } from '#cli/load/produce-load.ts'
+import type { RawClient } from '#cli/load/raw-client.ts'
+import { Readers } from '#cli/load/readers.ts'
 import type { Figure, Scenario } from './scenario.ts'
 
 const PARTITIONS = 6

@@ -1,8 +1,9 @@
 /** Resident memory under producers: at full rate, at a modest rate for long, and with what should cost nothing. */
-import { newBatch, newProduceFrame } from '../tool/batch.ts'
-import { createTopic, openClients, RSS_GOAL_MIB, rssFigure, withCluster, type Cluster } from '../tool/cluster.ts'
+import { newBatch, newProduceFrame } from '#cli/load/batch.ts'
+import { createTopic, openClients } from '#cli/load/ask.ts'
+import { RSS_GOAL_MIB, rssFigure, withCluster, type Cluster } from '../tool/cluster.ts'
 import { figure } from '../tool/figure.ts'
-import { produce, type ProduceOptions } from '../tool/produce-load.ts'
+import { produce, type ProduceOptions } from '#cli/load/produce-load.ts'
 import { SLOW_STORE } from '../tool/slow-store.ts'
 import type { Figure, Scenario } from './scenario.ts'
 

@@ -1,9 +1,10 @@
 /** From the start of the process to ready: on an empty folder, and after a kill with many index entries to recover. */
 import { rmSync } from 'node:fs'
-import { newBatch, newProduceFrame } from '../tool/batch.ts'
-import { createTopic, openClients, rssFigure, startCluster } from '../tool/cluster.ts'
+import { newBatch, newProduceFrame } from '#cli/load/batch.ts'
+import { createTopic, openClients } from '#cli/load/ask.ts'
+import { rssFigure, startCluster } from '../tool/cluster.ts'
 import { figure } from '../tool/figure.ts'
-import { produce } from '../tool/produce-load.ts'
+import { produce } from '#cli/load/produce-load.ts'
 import type { Scenario } from './scenario.ts'
 
 const PARTITIONS = 1_000

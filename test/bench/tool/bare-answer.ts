@@ -1,7 +1,7 @@
 /** The ceiling of a load: a process that answers each frame with so many bytes and does nothing. */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { RawClient } from './raw-client.ts'
+import { RawClient } from '#cli/load/raw-client.ts'
 
 const CHILD = fileURLToPath(new URL('bare-answer.child.ts', import.meta.url))
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { openFileStore } from '#shared/store/file-store.ts'
 import { nodeFiles } from '#cli/platform/node-files.ts'
-import { percentile } from './produce-load.ts'
+import { percentile } from '#cli/load/produce-load.ts'
 
 const BATCH_BYTES = 64 * 1_024
 

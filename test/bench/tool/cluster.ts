@@ -1,19 +1,13 @@
 /** The server under load: one `zonewise start` with three zones, its data in a folder of its own. */
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { decodeResponseFrame, encodeRequestFrame } from '#shared/wire/framing.ts'
-import { API } from '#shared/wire/api-registry.ts'
-import { KAFKA_ERROR, kafkaErrorName } from '#shared/wire/error-codes.ts'
 import type { LedgerRow } from '#shared/ledger/ledger.ts'
 import { startServer, type Server } from '#test/support/zonewise-process.ts'
 import { temporaryFolder } from '#test/support/temporary-folder.ts'
 import type { Figure } from '../scenario/scenario.ts'
 import { figure } from './figure.ts'
 import { MemoryWatch } from './process-stats.ts'
-import { RawClient, type Place } from './raw-client.ts'
-
-const CREATE_TIMEOUT_MS = 60_000
-const CONNECTIONS_PER_GATEWAY = 6
+import type { Place } from '#cli/load/raw-client.ts'
 
 /** What the server may occupy under any load. */
 export const RSS_GOAL_MIB = 400
@@ -72,23 +66,6 @@ export async function withCluster(run: (cluster: Cluster) => Promise<Figure[]>, 
 /** The most memory since the last figure of this kind. */
 export function rssFigure(what: string, { memory }: Cluster, max = RSS_GOAL_MIB): Figure {
   return figure(what, memory.takeMost() / MIB, 'MiB', { max })
-}
-
-export async function createTopic(place: Place, name: string, numPartitions: number): Promise<void> {
-  const client = await RawClient.open(place)
-  const topics = [{ name, numPartitions, replicationFactor: 1, assignments: [], configs: [] }]
-  const frames = encodeRequestFrame(API.createTopics, { version: 5, correlationId: 0, clientId: 'zonewise-bench' }, {
-    topics, timeoutMs: CREATE_TIMEOUT_MS, validateOnly: false
-  })
-  const { body } = decodeResponseFrame(API.createTopics, 5, await client.ask(Buffer.concat(frames)))
-  client.close()
-  const code = body.topics[0]?.errorCode ?? KAFKA_ERROR.UNKNOWN_SERVER_ERROR
-  if (code !== 0) throw new Error(`topic not created: ${kafkaErrorName(code)}`)
-}
-
-/** Opens `count` connections to one gateway. */
-export function openClients(place: Place, count = CONNECTIONS_PER_GATEWAY): Promise<RawClient[]> {
-  return Promise.all(Array.from({ length: count }, () => RawClient.open(place)))
 }
 
 /** Chunk objects in the file store of a cluster. */

@@ -14,7 +14,7 @@ import type { RpcCall } from '#shared/rpc/call.ts'
 import type { Socket } from '#shared/runtime/network.ts'
 import { transportSettings } from '#shared/transport/config.ts'
 import { NetworkTransport } from '#shared/transport/network-transport.ts'
-import { percentile } from './produce-load.ts'
+import { percentile } from '#cli/load/produce-load.ts'
 
 export const HOST = '127.0.0.1'
 export const BARE = { chunkBytesMax: 2 ** 20 } as const

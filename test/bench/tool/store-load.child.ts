@@ -11,7 +11,7 @@ import { crc32c } from '#shared/binary/crc32c.ts'
 import { silentLog } from '#shared/log/log.ts'
 import { storeSettings } from '#shared/store/config.ts'
 import { openS3Store } from '#shared/store/s3/s3-store.ts'
-import { percentile } from './produce-load.ts'
+import { percentile } from '#cli/load/produce-load.ts'
 import type { StoreCost, StoreLoad } from './store-load.ts'
 
 const { client, call, bytes, pieces, count, concurrency, endpoint, credentials } = JSON.parse(process.argv[2]!) as StoreLoad

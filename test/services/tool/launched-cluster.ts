@@ -34,9 +34,13 @@ export class LaunchedCluster {
   readonly #exited: Promise<number | null>
   #output = ''
 
-  constructor(data: string, portsFrom: number) {
-    this.#marks = [data, ...Array.from({ length: PORT_COUNT }, (_, i) => `redis-server 127.0.0.1:${portsFrom + i}`)]
-    const args = ['run', '--silent', 'cluster', '--', '--data', data, '--ports-from', String(portsFrom)]
+  /** `portsFrom` null: in network namespaces, where all ports are free. */
+  constructor(data: string, portsFrom: number | null) {
+    const ports = portsFrom === null ? [] : Array.from({ length: PORT_COUNT }, (_, i) => portsFrom + i)
+    this.#marks = [data, ...ports.map((port) => `redis-server 127.0.0.1:${port}`)] // Redis shows its address only
+    const script = portsFrom === null ? 'cluster:zones' : 'cluster'
+    const flags = portsFrom === null ? [] : ['--ports-from', String(portsFrom)]
+    const args = ['run', '--silent', script, '--', '--data', data, ...flags]
     this.child = spawn('npm', args, { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
     for (const output of [this.child.stdout, this.child.stderr])
       output!.on('data', (bytes: Buffer) => { this.#output += bytes.toString() })

@@ -1,4 +1,5 @@
 /** Producers that keep requests in flight, or send at a rate, and what was acknowledged. */
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { kafkaErrorName } from '#shared/wire/error-codes.ts'
 import type { RawClient } from './raw-client.ts'
 
@@ -12,7 +13,9 @@ export type ProduceOptions = {
   readonly inFlight: number // requests of one client
   readonly seconds: number
   readonly bytesPerSecond?: number // none: as fast as answers come
-  readonly onAck?: (frame: number, baseOffset: number) => void // of the first partition of a frame
+  /** Of the first partition of a frame, and when it was sent. */
+  readonly onAck?: (frame: number, baseOffset: number, sentMs: number) => void
+  readonly signal?: AbortSignal // ends it before its time
 }
 
 export type ProduceResult = {
@@ -24,7 +27,7 @@ export type ProduceResult = {
 }
 
 export async function produce(options: ProduceOptions): Promise<ProduceResult> {
-  const { clients, frames, payloadBytes, inFlight, seconds, bytesPerSecond = Infinity, onAck } = options
+  const { clients, frames, payloadBytes, inFlight, seconds, bytesPerSecond = Infinity, onAck, signal } = options
   const errors: Record<string, number> = {}
   const latenciesMs: number[] = []
   const next = clients.map((_, i) => i)
@@ -32,7 +35,7 @@ export async function produce(options: ProduceOptions): Promise<ProduceResult> {
   let sent = 0
   let lastMs = 0
   const startMs = performance.now()
-  const endMs = startMs + seconds * 1_000
+  let endMs = startMs + seconds * 1_000
   const allowed = (): number =>
     bytesPerSecond === Infinity ? Infinity : (performance.now() - startMs) / 1_000 * bytesPerSecond / payloadBytes
   const fill = (client: RawClient, i: number): void => {
@@ -49,7 +52,7 @@ export async function produce(options: ProduceOptions): Promise<ProduceResult> {
         if (errorCode !== 0) errors[name] = (errors[name] ?? 0) + 1
         else {
           requests += 1
-          onAck?.(frame, baseOffset)
+          onAck?.(frame, baseOffset, sentMs)
         }
         if (bytesPerSecond === Infinity) fill(client, i)
       })
@@ -58,10 +61,16 @@ export async function produce(options: ProduceOptions): Promise<ProduceResult> {
   const fillAll = (): void => { clients.forEach(fill) }
   fillAll()
   const turn = setInterval(fillAll, TURN_MS)
-  await new Promise((resolve) => { setTimeout(resolve, seconds * 1_000) })
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, seconds * 1_000)
+    signal?.addEventListener('abort', () => { resolve() })
+  })
+  endMs = Math.min(endMs, performance.now())
   clearInterval(turn)
   while (clients.some((client) => client.inFlight > 0)) {
-    if (performance.now() > endMs + WAIT_MS_MAX) throw new Error('answers are missing')
+    if (performance.now() > endMs + WAIT_MS_MAX) {
+      throw new ZonewiseError('CLIENT_FAILED', 'answers are missing', { waitedMs: WAIT_MS_MAX })
+    }
     await new Promise((resolve) => { setTimeout(resolve, TURN_MS) })
   }
   latenciesMs.sort((a, b) => a - b)

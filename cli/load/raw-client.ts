@@ -14,6 +14,10 @@ export type Place = { readonly host: string; readonly port: number }
 
 const slab = Buffer.allocUnsafeSlow(SLAB_BYTES) // sockets are read one after the other
 
+function lostWithoutReason(): never {
+  throw new Error('the server closed a connection of the load')
+}
+
 export class RawClient {
   readonly #socket: Socket
   readonly #waiting: OnAnswer[] = []
@@ -23,21 +27,22 @@ export class RawClient {
   #closing = false
   #bytesPerSecond = Infinity
 
-  static open(place: Place): Promise<RawClient> {
+  /** `onLost`: the server closed the connection; without it that is a bug of the load. */
+  static open(place: Place, onLost: () => void = lostWithoutReason): Promise<RawClient> {
     return new Promise((resolve, reject) => {
       const socket: Socket = connect({
         ...place, noDelay: true,
         onread: { buffer: slab, callback: (count, buffer) => { client.#read(buffer as Buffer, count); return true } }
       })
       socket.once('error', reject)
-      const client = new RawClient(socket)
+      const client = new RawClient(socket, onLost)
       socket.once('connect', () => { resolve(client) })
     })
   }
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, onLost: () => void) {
     this.#socket = socket
-    socket.on('close', () => { if (!this.#closing) throw new Error('the server closed a connection of the load') })
+    socket.on('close', () => { if (!this.#closing) onLost() })
   }
 
   get inFlight(): number {

@@ -4,6 +4,8 @@ import { newFetchFrame } from './batch.ts'
 
 export const FETCH_BYTES_MAX = 2 * 2 ** 20
 
+const ERROR_WAIT_MS = 100 // a gateway that has errors only is not asked without pause
+
 export type ReaderOptions = {
   readonly place: Place
   readonly topic: string
@@ -12,6 +14,7 @@ export type ReaderOptions = {
   readonly recordCount: number // of a batch
   readonly fromOffsets?: readonly number[] // none: from the start
   readonly endOffsets?: readonly number[] // from there a reader begins again at its first offset
+  readonly onLost?: () => void
   readonly onRead?: (partition: number, fromOffset: number, endOffset: number) => void
 }
 
@@ -24,7 +27,8 @@ export class Readers {
   #stopped = false
 
   static async open(options: ReaderOptions): Promise<Readers> {
-    const clients = await Promise.all(Array.from({ length: options.partitions }, () => RawClient.open(options.place)))
+    const clients = await Promise.all(Array.from({ length: options.partitions }, () =>
+      RawClient.open(options.place, options.onLost)))
     return new Readers(options, clients)
   }
 
@@ -46,7 +50,11 @@ export class Readers {
     client.send(newFetchFrame(topic, partition, fromOffset, FETCH_BYTES_MAX), (head) => {
       if (this.#stopped) return
       const { errorCode, recordBytes } = readHead(head)
-      if (errorCode !== 0 || recordBytes % batchBytes !== 0) this.errors += 1
+      if (errorCode !== 0 || recordBytes % batchBytes !== 0) {
+        this.errors += 1
+        setTimeout(() => { if (!this.#stopped) this.#fetch(client, partition) }, ERROR_WAIT_MS)
+        return
+      }
       this.bytes += recordBytes
       const endOffset = fromOffset + Math.floor(recordBytes / batchBytes) * recordCount
       this.offsets[partition] = endOffset >= (endOffsets?.[partition] ?? Infinity) ? fromOffsets?.[partition] ?? 0 : endOffset

@@ -5,7 +5,7 @@ import { BATCH } from '#shared/records/batch-header.ts'
 import { API } from '#shared/wire/api-registry.ts'
 import { encodeRequestFrame } from '#shared/wire/framing.ts'
 
-const CLIENT_ID = 'zonewise-bench'
+export const CLIENT_ID = 'zonewise-bench'
 const TIMEOUT_MS = 60_000
 
 /** One batch that is not idempotent, with `recordCount` records of `valueBytes` each. */

@@ -1,0 +1,57 @@
+/** `zonewise bench`: a producer and a consumer in each zone of a running cluster, and how fast each of them was. */
+import { randomBytes } from 'node:crypto'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { loadZones, type ZoneResult } from '../load/zone-load.ts'
+import { type Arguments, splitHostPort, wholeFlag } from './arguments.ts'
+import { EXIT, type Terminal } from './command.ts'
+import { bytesText, textTable } from './text-table.ts'
+
+const SERVERS_DEFAULT = '127.0.0.1:19092,127.0.0.1:29092,127.0.0.1:39092'
+const MIB = 2 ** 20
+const DEFAULTS = { rate: 10 * MIB, recordBytes: 1_024, seconds: 30, partitions: 6 } as const
+const LIMITS = {
+  rate: { min: 1, max: 1_024 * MIB }, recordBytes: { min: 1, max: 900_000 }, seconds: { min: 1, max: 3_600 },
+  partitions: { min: 1, max: 256 }
+} as const
+
+export async function bench(args: Arguments, terminal: Terminal): Promise<number> {
+  const servers = args.flags.get('bootstrap-server') ?? terminal.env['ZONEWISE_BOOTSTRAP_SERVER'] ?? SERVERS_DEFAULT
+  const places = servers.split(',').map((server) => {
+    const place = splitHostPort(server)
+    if (place !== null) return place
+    throw new ZonewiseError('ARGUMENT_INVALID', 'a bootstrap server is not HOST:PORT', { server: `"${server}"` })
+  })
+  const bytesPerSecond = wholeFlag(args, 'rate', LIMITS.rate) ?? DEFAULTS.rate
+  const recordBytes = wholeFlag(args, 'record-bytes', LIMITS.recordBytes) ?? DEFAULTS.recordBytes
+  const seconds = wholeFlag(args, 'seconds', LIMITS.seconds) ?? DEFAULTS.seconds
+  const partitions = wholeFlag(args, 'partitions', LIMITS.partitions) ?? DEFAULTS.partitions
+  const topic = `zonewise-bench-${randomBytes(4).toString('hex')}`
+  const ending = new AbortController()
+  const off = terminal.onSignal(() => { ending.abort() }) // what was measured until then is told
+  const rate = `${bytesText(bytesPerSecond)} a second in all`
+  terminal.stderr.write(`${rate}, records of ${recordBytes} bytes, ${partitions} partitions, ${seconds} s\n`)
+  try {
+    const zones = await loadZones({
+      places, topic, partitions, bytesPerSecond, recordBytes, seconds, signal: ending.signal
+    })
+    const json = { bytesPerSecond, recordBytes, seconds, partitions, zones }
+    terminal.stdout.write(args.flags.has('json') ? `${JSON.stringify(json, null, 2)}\n` : benchText(zones))
+    return zones.every(({ errors }) => Object.keys(errors).length === 0) ? EXIT.ok : EXIT.failed
+  } finally {
+    off()
+  }
+}
+
+function benchText(zones: readonly ZoneResult[]): string {
+  const ms = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} ms`
+  const perSecond = (bytes: number): string => `${bytesText(Math.round(bytes))}/s`
+  const rows = zones.map(({ zone, produced, ackMs, read, endToEndMs, errors }) => [
+    zone, perSecond(produced.bytesPerSecond), ms(ackMs.p50), ms(ackMs.p99), perSecond(read.bytesPerSecond),
+    ms(endToEndMs.p50), ms(endToEndMs.p99), String(Object.values(errors).reduce((sum, count) => sum + count, 0))
+  ])
+  const head =
+    ['zone', 'produced', 'ack p50', 'ack p99', 'read', 'end to end p50', 'end to end p99', 'errors']
+  const lines = zones.flatMap(({ zone, errors }) =>
+    Object.entries(errors).map(([name, count]) => `${zone}: ${name} ${count} times`))
+  return `${[textTable([head, ...rows]), ...lines].join('\n')}\n`
+}

@@ -1,0 +1,51 @@
+/**
+ * How long batches took from being sent until a reader had them; all ends are this one process. A reader may have a
+ * batch before the answer that names its offset: it waits for that.
+ */
+import { percentile } from './produce-load.ts'
+
+/** `readMs` is by reader, until the time of sending is known. */
+type Journey = { sentMs: number | null; readonly readMs: Map<number, number> }
+
+export class Journeys {
+  readonly #recordCount: number // of a batch
+  readonly #journeys: Journey[][] // by partition and batch
+  readonly #lagsMs: number[][] // by reader
+
+  constructor(partitions: number, recordCount: number, readers: number) {
+    this.#recordCount = recordCount
+    this.#journeys = Array.from({ length: partitions }, () => [])
+    this.#lagsMs = Array.from({ length: readers }, () => [])
+  }
+
+  readonly onAck = (partition: number, baseOffset: number, sentMs: number): void => {
+    const journey = this.#journey(partition, baseOffset)
+    journey.sentMs = sentMs
+    for (const [reader, readMs] of journey.readMs) this.#lagsMs[reader]!.push(readMs - sentMs)
+    journey.readMs.clear()
+  }
+
+  /** An answer brought `reader` the batches in [fromOffset, endOffset). */
+  onRead(reader: number, partition: number, fromOffset: number, endOffset: number): void {
+    const readMs = performance.now()
+    for (let offset = fromOffset; offset < endOffset; offset += this.#recordCount) {
+      const journey = this.#journey(partition, offset)
+      if (journey.sentMs === null) journey.readMs.set(reader, readMs)
+      else this.#lagsMs[reader]!.push(readMs - journey.sentMs)
+    }
+  }
+
+  batchesRead(reader: number): number {
+    return this.#lagsMs[reader]!.length
+  }
+
+  percentilesMs(reader: number, shares: readonly number[]): number[] {
+    const ascending = this.#lagsMs[reader]!.toSorted((a, b) => a - b)
+    return shares.map((share) => percentile(ascending, share))
+  }
+
+  #journey(partition: number, baseOffset: number): Journey {
+    const list = this.#journeys[partition]!
+    return (list[baseOffset / this.#recordCount] ??= { sentMs: null, readMs: new Map() })
+  }
+}
