@@ -1,5 +1,5 @@
 /** Settings of the gateway role. */
-import { bool, defineSettings, int } from '#shared/config/settings.ts'
+import { bool, choice, defineSettings, int } from '#shared/config/settings.ts'
 
 const KiB = 1_024
 const MiB = 1_024 * KiB
@@ -19,7 +19,10 @@ export const gatewaySettings = defineSettings('GATEWAY', {
   answerBytesMax: int({ unit: 'bytes', default: 32 * MiB, min: MiB, max: 256 * GiB, doc: 'Answer bytes of all connections that are unread or being made; near it fetches get less, above it they wait.' }),
   answerStallMs: int({ unit: 'ms', default: 5 * SECOND, min: 100, max: HOUR, doc: 'A client that has read nothing of an answer for so long loses its connection when room for answers is short.' }),
   inFlightBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: MiB, max: 256 * GiB, doc: 'Request bytes of all connections in work or waiting; above it no socket is read.' }),
+  drainMs: int({ unit: 'ms', default: 5 * SECOND, min: 0, max: 10 * MINUTE, doc: 'How long a gateway that stops, while others of its zone serve, answers its clients that they are to go there; more than their heartbeat interval.' }),
   stopDrainMs: int({ unit: 'ms', default: 5 * SECOND, min: 0, max: 10 * MINUTE, doc: 'Longest wait for requests in work when the gateway stops.' }),
+  // zones
+  misZoned: choice({ choices: ['observe', 're-advertise'], default: 'observe', doc: 'What a client is told whose client.id (zone=ZONE) names another zone than the one it connects to: the gateways it connects to, or those of the zone it names. A zone without a live gateway is served in either case.' }),
   // requests
   requestPartitionsMax: int({ default: 100_000, min: 1, max: 10_000_000, doc: 'Partitions (and topics, and groups) that one request may name; above it the answer is INVALID_REQUEST or the connection is closed.' }),
   groupForwardTimeoutMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for the coordinator of a group, on top of what the request itself may wait.' }),

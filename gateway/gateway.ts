@@ -1,23 +1,35 @@
 /** The gateway role of a node: listeners for the clients of its zone, and what their requests need. Owns nothing that lasts. */
 import type { ListenerInfo } from '#shared/cluster/membership.ts'
 import type { Network } from '#shared/runtime/network.ts'
+import { sleep } from '#shared/runtime/runtime.ts'
 import { ProducerIds } from './api/producer-ids.ts'
 import type { GatewayServices } from './api/handler.ts'
 import { SERVED } from './api/served.ts'
 import { AnswerBytes } from './listener/answer-bytes.ts'
 import { Listeners } from './listener/listeners.ts'
 import { ListenerMetrics } from './metrics.ts'
+import { ClientZones } from './zone/client-zones.ts'
 
-export type GatewayParts = Omit<GatewayServices, 'producerIds' | 'answerBytes'> & { readonly network: Network }
+const LOOK_MS = 50
+
+export type GatewayParts = Omit<GatewayServices, 'producerIds' | 'answerBytes' | 'clientZones'> & {
+  readonly network: Network
+  readonly zones: readonly string[] // of the cluster, those whose nodes are all gone too
+}
 
 export class Gateway {
   readonly #listeners: Listeners
+  readonly #clientZones: ClientZones
+  readonly #services: GatewayServices
 
   /** The ledger, ingest and fetcher belong to the caller, who starts and stops them. */
-  constructor({ network, ...parts }: GatewayParts) {
+  constructor({ network, zones, ...parts }: GatewayParts) {
     const metrics = new ListenerMetrics(parts.metrics, parts.zone)
     const answerBytes = new AnswerBytes(parts.settings.answerBytesMax, metrics.answerBytes)
-    const services: GatewayServices = { ...parts, producerIds: new ProducerIds(parts), answerBytes }
+    const clientZones = new ClientZones({ ...parts, zones, followsClaims: parts.settings.misZoned === 're-advertise' })
+    const services: GatewayServices = { ...parts, producerIds: new ProducerIds(parts), answerBytes, clientZones }
+    this.#services = services
+    this.#clientZones = clientZones
     this.#listeners = new Listeners(services, SERVED, network, metrics)
   }
 
@@ -29,8 +41,21 @@ export class Gateway {
     return this.#listeners.start(listeners)
   }
 
+  /**
+   * Once the node drains and others of its zone serve: waits until its clients had `drainMs` to go to those, or all
+   * have gone. Elsewhere clients come back to this node, and are not kept waiting.
+   */
+  async clientsMoved(): Promise<void> {
+    const { runtime: { clock, timer }, settings: { drainMs } } = this.#services
+    const endMs = this.#clientZones.leavingSinceMs + drainMs
+    const isOver = (): boolean =>
+      !this.#clientZones.leaving.aborted || this.#listeners.connectionCount === 0 || clock.monotonicMs() >= endMs
+    while (!isOver()) await sleep(timer, LOOK_MS)
+  }
+
   /** Accepts nothing more, answers what is in work within `stopDrainMs`, ends all connections. */
-  stop(): Promise<void> {
-    return this.#listeners.stop()
+  async stop(): Promise<void> {
+    await this.#listeners.stop()
+    this.#clientZones.close()
   }
 }

@@ -55,6 +55,7 @@ const KEYS = `## Keys in the object store
 | \`meta/cluster\` | sealed JSON: the cluster's id, written once; the journal holds the same |
 | \`meta/shards\` | sealed JSON: the number of data shards, written once |
 | \`meta/nodes/<nodeId>/<nodeEpoch>\` | one empty object a life of a node; the newest counts |
+| \`meta/zones/<zone>\` | one empty object a zone in which the cluster ever had a node |
 | \`meta/probe/1\` | made and deleted by the readiness check |
 
 Shard 65535 is the catalog.

@@ -5,6 +5,7 @@
 import type { Waiting } from './waiting.ts'
 import { ClusterMembership } from '#shared/cluster/cluster-membership.ts'
 import type { ListenerInfo, NodeAddress, NodeInfo } from '#shared/cluster/membership.ts'
+import { knownZones } from '#shared/cluster/known-zones.ts'
 import { nextNodeEpoch } from '#shared/cluster/node-epoch.ts'
 import { RedisRegistry } from '#shared/cluster/redis-registry.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
@@ -74,6 +75,7 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
   const { clusterId, shardCount } = await waiting.until('store and journal', () =>
     agreeOnCluster(store, journal, runtime.chance, options.shards))
   const nodeEpoch = await waiting.until('the object store', () => nextNodeEpoch(store, own.nodeId))
+  const zones = await waiting.until('the object store', () => knownZones(store, own.zone))
   const info: NodeInfo = { ...own, nodeEpoch, draining: true, rpc: options.rpc } // until it serves
   const ledger = new Ledger()
   const registry = new RedisRegistry({ redis, prefix, timer: runtime.timer, log })
@@ -96,7 +98,7 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
   const node = new ZonewiseNode({
     info, membership, leases: membership, memory, network, ledger, runtime, metrics, gatewaySettings, brokerSettings,
     log: log.child({ node: info.nodeId }), journal: measuredJournal(journal, { ...how, countedInside: true }),
-    store: await measured(how), transport
+    store: await measured(how), transport, zones
   })
   serveLedger(transport, rows)
   let listeners: readonly ListenerInfo[] = []
@@ -119,7 +121,7 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
     metricsText: () => metrics.render(),
     async stop() {
       await membership.announce({ draining: true })
-      await node.handedOver(brokerSettings.handOverMs + HAND_OVER_GRACE_MS)
+      await Promise.all([node.handedOver(brokerSettings.handOverMs + HAND_OVER_GRACE_MS), node.clientsMoved()])
       await node.stopGateway()
       await node.stopBroker()
       await close()

@@ -51,6 +51,8 @@ export type NodeParts = {
   readonly metrics: Metrics
   readonly gatewaySettings: GatewaySettings
   readonly brokerSettings: BrokerSettings
+  /** Zones that the cluster ever had; those that membership names are known in any case. */
+  readonly zones?: readonly string[]
 }
 
 type GatewayRole = { readonly gateway: Gateway; readonly ingest: Ingest; readonly catalog: CatalogView }
@@ -99,7 +101,7 @@ export class ZonewiseNode {
     })
     const gateway = new Gateway({
       nodeId, nodeEpoch, zone, clusterId, runtime, log, metrics, ledger, settings, membership, catalog, transport, ingest,
-      fetcher, network
+      fetcher, network, zones: this.#parts.zones ?? []
     })
     this.#role = { gateway, ingest, catalog }
     return gateway.start(listeners)
@@ -118,6 +120,11 @@ export class ZonewiseNode {
   /** Waits until what this node led is led elsewhere, for at most `withinMs`; it was announced as draining before. */
   handedOver(withinMs: number): Promise<void> {
     return this.#host.handedOver(withinMs)
+  }
+
+  /** Waits until clients had time to go to other gateways of the zone, where there are some; drains as above. */
+  async clientsMoved(): Promise<void> {
+    await this.#role?.gateway.clientsMoved()
   }
 
   /** Ends the gateway: nothing more is accepted, what was taken is decided. */

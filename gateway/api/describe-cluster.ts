@@ -4,7 +4,6 @@ import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { ZoneView } from '../zone/zone-view.ts'
 import { CLUSTER_OPERATIONS, ifAsked } from './authorized-operations.ts'
 import { authorize, CLUSTER_RESOURCE, throttle, type Handler } from './handler.ts'
-import { controllerId } from './metadata.ts'
 
 const ENDPOINT_BROKERS = 1
 const ENDPOINT_CONTROLLERS = 2
@@ -25,12 +24,12 @@ export const handleDescribeCluster: Handler<DescribeClusterRequest, DescribeClus
   if (request.endpointType !== ENDPOINT_BROKERS) {
     return refuse(KAFKA_ERROR.UNSUPPORTED_ENDPOINT_TYPE, 'no such type of endpoint')
   }
-  const endpoints = new ZoneView(context, services).endpoints()
+  const view = new ZoneView(context, services)
   return {
     throttleTimeMs: throttle(context, 0), errorCode: KAFKA_ERROR.NONE, errorMessage: null,
     endpointType: request.endpointType,
-    clusterId: services.clusterId, controllerId: controllerId(endpoints, services),
-    brokers: endpoints.map(
+    clusterId: services.clusterId, controllerId: view.controllerId(services.nodeId),
+    brokers: view.endpoints().map(
       ({ nodeId: brokerId, host, port, rack }) => ({ brokerId, host, port, rack, isFenced: false })
     ),
     clusterAuthorizedOperations: ifAsked(request.includeClusterAuthorizedOperations, CLUSTER_OPERATIONS)

@@ -1,6 +1,7 @@
 /**
- * Fetch, without sessions (session id 0: PROTOCOL 30): plans at once; if that is too little, waits at the zone's readers
- * of all shards asked for and plans again when one of them has news (PROTOCOL 27-29). Payload goes out by reference.
+ * Fetch, without sessions (session id 0: PROTOCOL 30): plans at once; if that is too little, waits at the zone's
+ * readers of all shards asked for and plans again when one of them has news (PROTOCOL 27-29). Payload goes out by
+ * reference.
  */
 import { shardOfPartition } from '#shared/cluster/placement.ts'
 import type { TopicInfo } from '#shared/cluster/catalog-reader.ts'
@@ -33,6 +34,7 @@ export const handleFetch: Handler<FetchRequest, FetchResponse> = async (context,
   // A session is refused by answering 0 to its creation; going on with one that was never given out is an error.
   if (!FULL_EPOCHS.includes(request.sessionEpoch))
     return { throttleTimeMs: 0, errorCode: KAFKA_ERROR.FETCH_SESSION_ID_NOT_FOUND, sessionId: 0, responses: [] }
+  if (context.mustMove) return refuseAll(request, KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER)
   const { topics, fresh } = await findTopics(services, request.topics.map(({ topic, partitions }) => ({
     name: topic, topicId: null, partitionCount: partitions.reduce((count, { partition }) => Math.max(count, partition + 1), 0)
   })))
@@ -50,6 +52,23 @@ export const handleFetch: Handler<FetchRequest, FetchResponse> = async (context,
     responses: request.topics.map(({ topic }, t) => ({
       topic, partitions: (wanted[t] ?? []).map((one) => toAnswer(one, version, records.get(one) ?? null, aborted))
     }))
+  }
+}
+
+function refuseAll({ topics, isolationLevel }: FetchRequest, errorCode: number): FetchResponse {
+  const aborted = isolationLevel === READ_COMMITTED ? [] : null
+  return {
+    throttleTimeMs: 0, errorCode: 0, sessionId: 0,
+    responses: topics.map(({ topic, partitions }) => ({
+      topic, partitions: partitions.map((asked) => refusal(asked.partition, errorCode, aborted))
+    }))
+  }
+}
+
+function refusal(partitionIndex: number, errorCode: number, abortedTransactions: readonly never[] | null): PartitionAnswer {
+  return {
+    ...FETCH_TAGS_NONE, partitionIndex, errorCode, highWatermark: -1, lastStableOffset: -1, logStartOffset: -1,
+    abortedTransactions, preferredReadReplica: -1, records: EMPTY
   }
 }
 
@@ -85,7 +104,8 @@ class Poll {
     await this.#planAll(shards)
     while (!this.#enough()) {
       const waitMs = Math.ceil(endMs - clock.monotonicMs())
-      if (waitMs <= 0 || shards.length === 0 || this.#context.signal.aborted) return
+      const isOver = waitMs <= 0 || this.#context.signal.aborted || this.#services.clientZones.leaving.aborted
+      if (isOver || shards.length === 0) return
       await this.#awaitNews(shards, waitMs)
     }
   }
@@ -105,12 +125,15 @@ class Poll {
   async #awaitNews(shards: readonly number[], waitMs: number): Promise<void> {
     const { signal: gone } = this.#context
     const others = new AbortController()
-    const onGone = (): void => { others.abort(gone.reason) }
+    const onGone = (): void => { others.abort(new ZonewiseError('STOPPING', 'nobody waits here any more')) }
+    const { leaving } = this.#services.clientZones // answered now: the next one is told where to go
     gone.addEventListener('abort', onGone, { once: true })
+    leaving.addEventListener('abort', onGone, { once: true })
     try {
       await Promise.race(shards.map((shard) => this.#plan(shard, waitMs, others.signal)))
     } finally {
       gone.removeEventListener('abort', onGone)
+      leaving.removeEventListener('abort', onGone)
       others.abort(new ZonewiseError('RPC_TIMED_OUT', 'another shard had news'))
     }
     if (shards.length > 1) await this.#planAll(shards)

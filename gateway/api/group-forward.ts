@@ -20,12 +20,17 @@ export type ForwardOptions = {
   readonly clientVersion: number
   readonly waitMs?: number // how long the call itself may wait at the coordinator
   readonly drawsMemberId?: boolean
+  /** It keeps a member in its group, so that it shows a client that is to move where its coordinator is now. */
+  readonly moves?: boolean
 }
 
 export function forwardToGroup<Request, Response>(
   context: RequestContext, services: GatewayServices, api: Api<Request, Response>, groupId: string, request: Request,
   options: ForwardOptions
 ): Promise<Forwarded<Response>> {
+  if (options.moves === true && context.mustMove) {
+    return Promise.resolve({ errorCode: KAFKA_ERROR.NOT_COORDINATOR, response: null })
+  }
   const shard = shardOfGroup(groupId, services.membership.current().shardCount)
   return forwardToShard(context, services, api, shard, request, options)
 }
@@ -35,8 +40,9 @@ export async function forwardToShard<Request, Response>(
   options: ForwardOptions
 ): Promise<Forwarded<Response>> {
   const node = leaderOf(services.membership.current(), shard)
-  const { clientVersion, waitMs = 0, drawsMemberId = false } = options
-  const { clientId, clientHost, requestId, signal } = context
+  const { clientVersion, waitMs = 0, drawsMemberId = false, moves = false } = options
+  const { clientId, clientHost, requestId } = context
+  const signal = moves && waitMs > 0 ? AbortSignal.any([context.signal, services.clientZones.leaving]) : context.signal
   // Drawn here, so that the same call sent again means the same member (Kafka's form: client id and a uuid).
   const memberId = drawsMemberId ? `${clientId ?? ''}-${services.runtime.chance.uuid()}` : ''
   const body = encodeBody(api, request)

@@ -19,11 +19,14 @@ import type { Ingest } from '../ingest/ingest.ts'
 import type { AnswerBytes } from '../listener/answer-bytes.ts'
 import type { ReadAgain } from '../listener/output.ts'
 import type { ZoneEvidence } from '../zone/client-zone.ts'
+import type { ClientZones } from '../zone/client-zones.ts'
 
 export type RequestContext = {
   readonly connectionId: string
   readonly listener: ListenerInfo
   readonly zone: string // of the client, as resolved; 'unknown' if nothing is known
+  /** The client is told other gateways than this one: what it keeps asking here is refused, so that it goes there. */
+  readonly mustMove: boolean
   readonly zoneEvidence: ZoneEvidence
   readonly principal: string
   readonly clientId: string | null
@@ -54,6 +57,7 @@ export type GatewayServices = {
   readonly metrics: Metrics
   readonly settings: GatewaySettings
   readonly membership: Membership
+  readonly clientZones: ClientZones
   readonly catalog: CatalogReader
   readonly transport: Transport
   readonly ingest: Ingest

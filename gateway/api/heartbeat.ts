@@ -13,6 +13,7 @@ export const handleHeartbeat: Handler<HeartbeatRequest, HeartbeatResponse> =
   if (!authorize(context, 'read', { type: 'group', name: groupId })) {
     return answer(KAFKA_ERROR.GROUP_AUTHORIZATION_FAILED)
   }
-  const forwarded = await forwardToGroup(context, services, API.heartbeat, groupId, request, { clientVersion: version })
+  const options = { clientVersion: version, moves: true }
+  const forwarded = await forwardToGroup(context, services, API.heartbeat, groupId, request, options)
   return answer(forwarded.response?.errorCode ?? forwarded.errorCode)
 }

@@ -26,7 +26,9 @@ export const handleJoinGroup: Handler<JoinGroupRequest, JoinGroupResponse> =
   const rebalanceTimeoutMs = version >= REBALANCE_TIMEOUT_SINCE ? request.rebalanceTimeoutMs : sessionTimeoutMs
   const { errorCode, response } = await forwardToGroup(
     context, services, API.joinGroup, groupId, { ...request, rebalanceTimeoutMs },
-    { clientVersion: version, waitMs: Math.max(rebalanceTimeoutMs, sessionTimeoutMs), drawsMemberId: true }
+    {
+      clientVersion: version, waitMs: Math.max(rebalanceTimeoutMs, sessionTimeoutMs), drawsMemberId: true, moves: true
+    }
   )
   if (response === null) return refuse(errorCode)
   return {

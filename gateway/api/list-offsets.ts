@@ -43,8 +43,9 @@ export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponse>
       const since = asked.timestamp >= 0 ? 1 : SPECIAL_SINCE[asked.timestamp]
       const error = twice.has(`${name}/${asked.partitionIndex}`) ? KAFKA_ERROR.INVALID_REQUEST
         : !allowed ? KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED
-          : topic === null || asked.partitionIndex < 0 || asked.partitionIndex >= topic.readyPartitionCount ? missing
-            : since === undefined || version < since ? KAFKA_ERROR.UNSUPPORTED_VERSION : 0
+          : context.mustMove ? KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
+            : topic === null || asked.partitionIndex < 0 || asked.partitionIndex >= topic.readyPartitionCount ? missing
+              : since === undefined || version < since ? KAFKA_ERROR.UNSUPPORTED_VERSION : 0
       if (error !== 0 || topic === null) answers.set(asked, failed(asked, error))
       else {
         wanted.push(

@@ -29,21 +29,15 @@ export const handleMetadata: Handler<MetadataRequest, MetadataResponse> =
     ? services.catalog.topics().filter(({ name }) => authorize(context, 'describe', { type: 'topic', name }))
       .map((topic) => describe(topic, view, request))
     : await askedTopics({ context, version, request, services, view }, asked)
-  const brokers = view.endpoints()
   return {
     throttleTimeMs: throttle(context, 0),
-    brokers,
+    brokers: view.endpoints(),
     clusterId: services.clusterId,
-    controllerId: controllerId(brokers, services),
+    controllerId: view.controllerId(services.nodeId),
     topics,
     clusterAuthorizedOperations: ifAsked(request.includeClusterAuthorizedOperations, CLUSTER_OPERATIONS),
     errorCode: KAFKA_ERROR.NONE
   }
-}
-
-/** Admin calls go to the controller: any gateway forwards them, so it is this node if the client is told of it. */
-export function controllerId(brokers: readonly { readonly nodeId: number }[], services: GatewayServices): number {
-  return brokers.find(({ nodeId }) => nodeId === services.nodeId)?.nodeId ?? brokers[0]?.nodeId ?? -1
 }
 
 type Asking = {

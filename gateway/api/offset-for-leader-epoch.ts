@@ -30,6 +30,7 @@ export const handleOffsetForLeaderEpoch: Handler<OffsetForLeaderEpochRequest, Of
     const partitionCount = partitions.reduce((count, { partition }) => Math.max(count, partition + 1), 0)
     return { name: topic, topicId: null, partitionCount }
   }))
+  if (context.mustMove) return refuseAll(request, KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER)
   const { shardCount } = services.membership.current()
   const wanted: Wanted[] = []
   for (const [i, { partitions }] of request.topics.entries()) {
@@ -55,6 +56,12 @@ export const handleOffsetForLeaderEpoch: Handler<OffsetForLeaderEpochRequest, Of
     })
   }))
   return { throttleTimeMs: throttle(context, 0), topics: answered }
+}
+
+function refuseAll({ topics }: OffsetForLeaderEpochRequest, errorCode: number): OffsetForLeaderEpochResponse {
+  const refused = topics.map(({ topic, partitions }) =>
+    ({ topic, partitions: partitions.map((asked) => unknown(asked, errorCode)) }))
+  return { throttleTimeMs: 0, topics: refused }
 }
 
 function unknown({ partition }: PartitionAsked, errorCode: number): PartitionAnswer {

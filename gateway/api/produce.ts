@@ -102,7 +102,9 @@ class Produce implements BatchOwner<PartitionAnswer> {
 
   run(topics: readonly (TopicInfo | null)[], fresh: boolean, faults: Faults): Promise<ProduceResponse | null> {
     const { acks, timeoutMs, topicData } = this.#request
-    const refused = acks < -1 || acks > 1 ? KAFKA_ERROR.INVALID_REQUIRED_ACKS : 0
+    // Without acks nobody hears where to go: such a producer moves when the connection ends.
+    const moved = this.#context.mustMove && acks !== 0 ? KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER : 0
+    const refused = acks < -1 || acks > 1 ? KAFKA_ERROR.INVALID_REQUIRED_ACKS : moved
     const missing = fresh ? KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
     topicData.forEach(({ name, partitionData }, t) => {
       const topic = topics[t] ?? null

@@ -25,7 +25,7 @@ export const handleSyncGroup: Handler<SyncGroupRequest, SyncGroupResponse> =
     return refuse(KAFKA_ERROR.INCONSISTENT_GROUP_PROTOCOL)
   }
   const { errorCode, response } = await forwardToGroup(
-    context, services, API.syncGroup, groupId, request, { clientVersion: version, waitMs: WAIT_MS }
+    context, services, API.syncGroup, groupId, request, { clientVersion: version, waitMs: WAIT_MS, moves: true }
   )
   return response === null ? refuse(errorCode) : { ...response, throttleTimeMs: throttle(context, 0) }
 }

@@ -4,7 +4,8 @@ import type { LedgerCell } from '#shared/ledger/ledger.ts'
 import type { GatewayServices, RequestContext } from '../api/handler.ts'
 import type { ServedApi } from '../api/served-table.ts'
 import {
-  observedThroughListener, resolveZone, withClaim, zoneOfClientId, zonesDisagree, type ZoneClaim, type ZoneEvidence
+  observedThroughListener, type Standing, standingOf, withClaim, zoneOfClientId, zonesDisagree, type ZoneClaim,
+  type ZoneEvidence
 } from '../zone/client-zone.ts'
 import type { ReadAgain } from './output.ts'
 
@@ -22,7 +23,8 @@ export class Client {
   readonly #services: GatewayServices
   readonly #gone = new AbortController()
   #evidence: ZoneEvidence
-  #zone: string
+  #standing: Standing
+  #zonesVersion: number // of the facts that it stands on
   #disagreementLogged = false
   #clientId: string | null = null // the last one seen, to look at each only once
   #requests = 0
@@ -35,11 +37,18 @@ export class Client {
     this.host = `/${remoteAddress}` // as Kafka prints it
     this.signal = this.#gone.signal
     this.#evidence = observedThroughListener(listener.zone)
-    this.#zone = resolveZone(this.#evidence)
+    this.#zonesVersion = services.clientZones.version
+    this.#standing = standingOf(this.#evidence, services.clientZones, null)
   }
 
+  /** Whose gateways it is told. */
   get zone(): string {
-    return this.#zone
+    return this.#standing.zone
+  }
+
+  /** Whether it is to take its requests to another gateway, which Metadata names. */
+  get mustMove(): boolean {
+    return this.#services.clientZones.mustMove(this.#standing)
   }
 
   get zoneEvidence(): ZoneEvidence {
@@ -52,6 +61,7 @@ export class Client {
       this.#clientId = clientId
       this.claim('client.id', zoneOfClientId(clientId))
     }
+    if (this.#zonesVersion !== this.#services.clientZones.version) this.#stand()
     this.#requests += 1
     return new Context(this, order, clientId, this.#requests)
   }
@@ -61,11 +71,7 @@ export class Client {
     const evidence = withClaim(this.#evidence, by, zone)
     if (evidence === this.#evidence) return
     this.#evidence = evidence
-    const resolved = resolveZone(evidence)
-    if (resolved !== this.#zone) {
-      this.#zone = resolved
-      this.#cells = new Map()
-    }
+    this.#stand()
     if (this.#disagreementLogged || !zonesDisagree(evidence)) return
     this.#disagreementLogged = true
     const { observed, claimed, claimedBy } = evidence
@@ -79,10 +85,22 @@ export class Client {
     let cells = this.#cells.get(cause)
     if (cells === undefined) {
       const { ledger, zone } = this.#services
-      cells = { received: ledger.cell(this.#zone, zone, cause), sent: ledger.cell(zone, this.#zone, cause) }
+      const { place, isAway } = this.#standing
+      const counted = isAway ? 'failover' : cause
+      cells = { received: ledger.cell(place, zone, counted), sent: ledger.cell(zone, place, counted) }
       this.#cells.set(cause, cells)
     }
     return cells
+  }
+
+  #stand(): void {
+    const { clientZones } = this.#services
+    this.#zonesVersion = clientZones.version
+    const before = this.#standing
+    const now = standingOf(this.#evidence, clientZones, before)
+    if (now.zone === before.zone && now.place === before.place && now.isAway === before.isAway) return
+    this.#standing = now
+    this.#cells = new Map()
   }
 
   /** Aborts what its requests still do. */
@@ -110,6 +128,7 @@ export class Context implements RequestContext {
   get connectionId(): string { return this.#client.connectionId }
   get listener(): ListenerInfo { return this.#client.listener }
   get zone(): string { return this.#client.zone }
+  get mustMove(): boolean { return this.#client.mustMove }
   get zoneEvidence(): ZoneEvidence { return this.#client.zoneEvidence }
   get principal(): string { return PRINCIPAL_ANONYMOUS }
   get clientHost(): string { return this.#client.host }

@@ -1,6 +1,7 @@
 /**
  * Whose zone is a client in? Pure. What was observed (the listener it came through) is trusted; what it claims
- * (`client.rack`, or a tag in its `client.id`) is kept beside it, so that the two can disagree loudly.
+ * (`client.rack`, or a tag in its `client.id`) is kept beside it, so that the two can disagree loudly, and so that a
+ * client whose zone has lost its gateways is known where it comes through another zone's.
  */
 
 /** Where nothing is known. */
@@ -41,10 +42,41 @@ export function withClaim(evidence: ZoneEvidence, claimedBy: ZoneClaim, claimed:
   return { ...evidence, claimed, claimedBy }
 }
 
-/** The zone that a client is taken to be in: observed beats claimed. */
-export function resolveZone(evidence: ZoneEvidence): string {
-  if (evidence.observed !== ZONE_UNKNOWN) return evidence.observed
-  return evidence.claimed ?? ZONE_UNKNOWN
+/** What is known of zones. */
+export type ZoneFacts = {
+  /** The cluster has a node there, or once had. */
+  isKnown(zone: string): boolean
+  /** The zone has a gateway that its clients are told. */
+  isServed(zone: string): boolean
+  /** Clients that claim another zone than the one observed are told the gateways of the one that they claim. */
+  readonly followsClaims: boolean
+}
+
+export type Standing = {
+  readonly zone: string // whose gateways the client is told
+  readonly place: string // where its bytes come from and go to
+  readonly isAway: boolean // it is served by another zone, because its own has no live gateway
+}
+
+/**
+ * Where a client stands. What is observed beats what is claimed, but for two cases: the zone that is claimed is one of
+ * the cluster and has no gateway now (the client cannot be where it connects to: it is there for want of its own); and
+ * it was so `before` on this connection (then it is told its own zone's gateways as soon as there are some).
+ * `client.rack` stands in fetches only, so it decides what is counted, never what is told: the other connections of the
+ * same client would be told something else.
+ */
+export function standingOf(evidence: ZoneEvidence, facts: ZoneFacts, before: Standing | null): Standing {
+  const { observed, claimed, claimedBy } = evidence
+  const own = claimed !== null && facts.isKnown(claimed) ? claimed : null
+  if (observed === ZONE_UNKNOWN) return standing(own ?? ZONE_UNKNOWN, facts)
+  if (own === null || own === observed) return standing(observed, facts)
+  const isAway = !facts.isServed(own)
+  if (claimedBy === 'client.rack') return { zone: observed, place: isAway ? own : observed, isAway }
+  return isAway || facts.followsClaims || before?.zone === own ? standing(own, facts) : standing(observed, facts)
+}
+
+function standing(zone: string, facts: ZoneFacts): Standing {
+  return { zone, place: zone, isAway: facts.isKnown(zone) && !facts.isServed(zone) }
 }
 
 export function zonesDisagree(evidence: ZoneEvidence): boolean {

@@ -1,6 +1,8 @@
 /**
  * The cluster as clients of one zone see it: the live gateways of their zone (while it has none, those of the zone that
- * serves it), each at the address of the listener the client came through.
+ * serves it), each at the address of the listener the client came through. One that drains is named for no partition
+ * and no group, and is listed as long as it listens: clients that lose the node of a partition together with its leader
+ * (librdkafka since 2.10) look for the new one only a second later.
  */
 import type { ClusterSnapshot, ListenerInfo, NodeInfo } from '#shared/cluster/membership.ts'
 import { gatewayForGroup, gatewaysOf, gatewayOf, servingZone } from '#shared/cluster/ring.ts'
@@ -24,11 +26,17 @@ export class ZoneView {
   endpoints(): Endpoint[] {
     if (this.#zone === null) return []
     const endpoints: Endpoint[] = []
-    for (const node of gatewaysOf(this.#snapshot, this.#zone)) {
-      const endpoint = this.#endpoint(node)
+    for (const node of this.#snapshot.nodes) {
+      const endpoint = this.#isListed(node) ? this.#endpoint(node) : null
       if (endpoint !== null) endpoints.push(endpoint)
     }
     return endpoints
+  }
+
+  /** The one that admin calls are to go to (any gateway forwards them): `nodeId` if it is named at all; or -1. */
+  controllerId(nodeId: number): number {
+    const named = this.#zone === null ? [] : gatewaysOf(this.#snapshot, this.#zone)
+    return (named.find((node) => node.nodeId === nodeId) ?? named[0])?.nodeId ?? -1
   }
 
   /** The gateway named as leader of a partition, or -1. */
@@ -47,10 +55,13 @@ export class ZoneView {
    * (PROTOCOL 45). A node that these clients are not told of answers for all.
    */
   answersFor(nodeId: number, groupId: string): boolean {
-    if (this.#zone === null || !gatewaysOf(this.#snapshot, this.#zone).some((node) => node.nodeId === nodeId)) {
-      return true
-    }
+    const own = this.#snapshot.nodes.find((node) => node.nodeId === nodeId)
+    if (this.#zone === null || own === undefined || !this.#isListed(own)) return true
     return gatewayForGroup(this.#snapshot, this.#zone, groupId)?.nodeId === nodeId
+  }
+
+  #isListed({ zone, roles }: NodeInfo): boolean {
+    return roles.gateway && zone === this.#zone
   }
 
   #endpoint(node: NodeInfo): Endpoint | null {

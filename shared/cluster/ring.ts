@@ -23,7 +23,10 @@ const ringsOf = new WeakMap<ClusterSnapshot, WeakMap<RingOverrides, Rings>>()
 const gatewayLists = new WeakMap<ClusterSnapshot, Map<string, readonly NodeInfo[]>>()
 const NONE: readonly NodeInfo[] = Object.freeze([])
 
-/** The live gateways of a zone, by node id, without those that drain (unless all gateways of the cluster do). */
+/**
+ * The live gateways of a zone, by node id. Those that drain are left out unless all of the zone do: then they serve
+ * until they close their listeners, because clients are not sent to another zone while their own has somebody.
+ */
 export function gatewaysOf(snapshot: ClusterSnapshot, zone: string): readonly NodeInfo[] {
   let lists = gatewayLists.get(snapshot)
   if (lists === undefined) gatewayLists.set(snapshot, (lists = newGatewayLists(snapshot)))
@@ -31,9 +34,12 @@ export function gatewaysOf(snapshot: ClusterSnapshot, zone: string): readonly No
 }
 
 function newGatewayLists({ nodes }: ClusterSnapshot): Map<string, readonly NodeInfo[]> {
-  const gateways = nodes.filter(({ roles }) => roles.gateway)
-  const staying = gateways.filter(({ draining = false }) => !draining)
-  return Map.groupBy(staying.length > 0 ? staying : gateways, ({ zone }) => zone)
+  const lists = Map.groupBy(nodes.filter(({ roles }) => roles.gateway), ({ zone }) => zone)
+  for (const [zone, gateways] of lists) {
+    const staying = gateways.filter(({ draining = false }) => !draining)
+    lists.set(zone, staying.length > 0 ? staying : gateways.filter(({ listeners }) => listeners.length > 0))
+  }
+  return lists
 }
 
 /** The gateway of `zone` that Metadata names as leader of a partition; null: the zone has none. */
@@ -51,8 +57,8 @@ export function gatewayForGroup(
 }
 
 /**
- * The zone whose gateways serve clients of `zone`: itself, or while it has no gateway another one, drawn by hash so that
- * all nodes say the same; null: no gateway is alive anywhere.
+ * The zone whose gateways serve clients of `zone`: itself, or while it has no gateway another one, drawn by hash so
+ * that all nodes say the same; null: no gateway is alive anywhere.
  */
 export function servingZone(snapshot: ClusterSnapshot, zone: string): string | null {
   if (gatewaysOf(snapshot, zone).length > 0) return zone

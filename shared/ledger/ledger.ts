@@ -1,6 +1,6 @@
 /**
- * The ledger: bytes and requests by (from, to, cause), counted at every socket, store, journal and RPC seam.
- * `from` and `to` are a zone id, 'unknown', 'store' or 'journal'. Handles are taken once and kept: counting is two adds.
+ * The ledger: bytes and requests by (from, to, cause), counted at every socket, store, journal and RPC seam. `from` and
+ * `to` are a zone id, 'unknown', 'store' or 'journal'. Handles are taken once and kept: counting is two adds.
  */
 export type Place = string
 
@@ -9,6 +9,7 @@ export const CAUSES = {
   produce: { payload: true, doc: 'Produce requests and answers on client sockets.' },
   fetch: { payload: true, doc: 'Fetch requests and answers on client sockets.' },
   client: { payload: false, doc: 'Every other request and answer on client sockets.' },
+  failover: { payload: true, doc: 'All requests and answers of clients whose own zone has no live gateway.' },
   'chunk-put': { payload: true, doc: 'Chunks written to the object store.' },
   'chunk-get': { payload: true, doc: 'Chunk bytes read from the object store.' },
   'chunk-share': { payload: true, doc: 'Chunk bytes between nodes (inside a zone only).' },

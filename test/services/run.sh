@@ -22,6 +22,10 @@ if [[ ${files[*]} == *test/services/journal/* || ${files[*]} == *test/services/c
   need redis-server redis-server
   need openssl openssl
 fi
+if [[ ${files[*]} == *test/services/nodes/* ]]; then
+  need redis-server redis-server
+  need kcat kcat
+fi
 if [[ ${files[*]} == *test/services/store/* || ${files[*]} == *test/services/cluster/* ]]; then
   need_go
   node cli/run.mjs infra/local/build-s3-server.ts

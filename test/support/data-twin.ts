@@ -3,6 +3,7 @@ import { gatewaySettings, type GatewaySettings } from '#gateway/config.ts'
 import type { GatewayServices } from '#gateway/api/handler.ts'
 import { Fetcher } from '#gateway/fetch/fetcher.ts'
 import { Ingest } from '#gateway/ingest/ingest.ts'
+import { ClientZones } from '#gateway/zone/client-zones.ts'
 import { MemoryPool } from '#shared/binary/memory-pool.ts'
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
 import { Ledger } from '#shared/ledger/ledger.ts'
@@ -40,9 +41,10 @@ export function dataTwin(given: Partial<GatewaySettings> = {}): DataTwin {
   const store = new FaultyStore(memory, runtime.timer, runtime.chance)
   const broker = new BrokerTwin(transport, memory, pool, runtime)
   const ingest = new Ingest({ nodeId: 1, nodeEpoch: 7, clusterId: CLUSTER_ID, store, memory: pool, transport, membership, runtime, log, settings })
+  const clientZones = new ClientZones({ membership, nodeId: 1, zone: 'az1', zones: [], followsClaims: false, runtime })
   const fetcher = new Fetcher({ zone: 'az1', membership, transport, cache: ingest.cache, log, settings })
   return {
-    services: { ...services, settings, transport, membership, ingest, fetcher },
+    services: { ...services, settings, transport, membership, clientZones, ingest, fetcher },
     runtime, catalog, log, memory, pool, store, membership, network, ingest, broker
   }
 }

@@ -4,6 +4,7 @@ import type { GatewayServices, RequestContext } from '#gateway/api/handler.ts'
 import { ProducerIds } from '#gateway/api/producer-ids.ts'
 import { ListenerMetrics } from '#gateway/metrics.ts'
 import { observedThroughListener } from '#gateway/zone/client-zone.ts'
+import { ClientZones } from '#gateway/zone/client-zones.ts'
 import { AnswerBytes } from '#gateway/listener/answer-bytes.ts'
 import { FrameArena } from '#gateway/listener/frame-arena.ts'
 import { MemoryPool } from '#shared/binary/memory-pool.ts'
@@ -140,6 +141,7 @@ export function gatewayTwin(settings: Partial<GatewaySettings> = {}): Twin {
   const caller = { membership, transport, log, settings: { ...gatewaySettings.defaults(), ...settings } }
   const services = {
     nodeId: 1, nodeEpoch: 7, zone: 'az1', clusterId: CLUSTER_ID, runtime, ledger, metrics, catalog,
+    clientZones: new ClientZones({ membership, nodeId: 1, zone: 'az1', zones: [], followsClaims: false, runtime }),
     producerIds: new ProducerIds(caller), answerBytes: new AnswerBytes(caller.settings.answerBytesMax, listenerMetrics.answerBytes), ingest: { arena: new FrameArena(new MemoryPool({ regionBytes: 2 ** 20, poison: true })) }, ...caller
   }
   return { services: services as unknown as GatewayServices, runtime, catalog, transport, membership, log, ledger, listenerMetrics }
@@ -148,7 +150,7 @@ export function gatewayTwin(settings: Partial<GatewaySettings> = {}): Twin {
 export function contextOf(given: Partial<RequestContext> = {}): RequestContext {
   const listener = given.listener ?? listenerOf(1, 'az1')
   return {
-    connectionId: '1-7-1', listener, zone: listener.zone, zoneEvidence: observedThroughListener(listener.zone), principal: 'anonymous',
+    connectionId: '1-7-1', listener, zone: listener.zone, mustMove: false, zoneEvidence: observedThroughListener(listener.zone), principal: 'anonymous',
     clientId: 'test', clientHost: '/10.0.0.7', requestId: '1-7-1-1', signal: new AbortController().signal, claimRack() {}, holdOrder: () => () => {}, afterwards() {}, mayReadAgain() {}, ...given
   }
 }

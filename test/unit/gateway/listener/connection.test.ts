@@ -14,7 +14,7 @@ import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Metrics } from '#shared/metrics/metrics.ts'
 import { API, type Api } from '#shared/wire/api-registry.ts'
 import { decodeResponseFrame, encodeRequestFrame, FrameSplitter } from '#shared/wire/framing.ts'
-import { gatewayTwin, listenerOf, type Twin } from '#test/support/gateway-twin.ts'
+import { gatewayTwin, listenerOf, nodeOf, snapshotOf, type Twin } from '#test/support/gateway-twin.ts'
 import { MemoryListening, type MemorySocket } from '#test/support/memory-socket.ts'
 
 const HEARTBEAT_VERSION = 4
@@ -360,6 +360,31 @@ test('connection: every byte is in the ledger by kind of request, from the liste
     { from: 'az1', to: 'az9', cause: 'produce', bytes: produced, requests: 1 },
     { from: 'az9', to: 'az1', cause: 'client', bytes: second.length + cut.length, requests: 1 },
     { from: 'az9', to: 'az1', cause: 'produce', bytes: first.length, requests: 1 }
+  ])
+})
+
+test('connection: clients whose zone lost its gateways are counted as failover, until it has one again (DESIGN 7)', async () => {
+  const { network, port, begun, runtime, ledger, membership } = await rig()
+  const socket = network.dial(port)!
+  const beat = async (id: number): Promise<boolean> => {
+    socket.receive(heartbeat(id, 'g', 'app zone=az2'))
+    begun[id - 1]!.answer.resolve(0)
+    await runtime.settle()
+    return begun[id - 1]!.context.mustMove
+  }
+  const counted = (): string[] => ledger.rows().map(({ from, to, cause }) => `${from} ${to} ${cause}`)
+  assert.equal(await beat(1), false)
+  assert.deepEqual(counted(), ['az1 az1 client'])
+  membership.set(snapshotOf([nodeOf(1, 'az1')], 2))
+  assert.equal(await beat(2), false)
+  assert.equal(begun[1]!.context.zone, 'az2')
+  assert.deepEqual(counted(), ['az1 az1 client', 'az1 az2 failover', 'az2 az1 failover'])
+  const failedOver = ledger.rows().find(({ from, cause }) => from === 'az2' && cause === 'failover')!
+  assert.deepEqual([failedOver.requests, failedOver.payload, failedOver.crosses], [1, true, true])
+  membership.set(snapshotOf([nodeOf(1, 'az1'), nodeOf(3, 'az2')], 3))
+  assert.equal(await beat(3), true, 'its own zone is there again: it is to go home')
+  assert.deepEqual(counted(), [
+    'az1 az1 client', 'az1 az2 client', 'az1 az2 failover', 'az2 az1 client', 'az2 az1 failover'
   ])
 })
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  observedThroughListener, resolveZone, withClaim, zoneOfClientId, zonesDisagree, ZONE_UNKNOWN
+  observedThroughListener, type Standing, standingOf, withClaim, type ZoneEvidence, type ZoneFacts, zoneOfClientId,
+  zonesDisagree, ZONE_UNKNOWN
 } from '#gateway/zone/client-zone.ts'
 
 test('client-zone: tags of every dialect are read from client.id', () => {
@@ -19,16 +20,47 @@ test('client-zone: what only looks like a tag is none', () => {
   }
 })
 
+const FACTS: ZoneFacts = {
+  isKnown: (zone) => ['az1', 'az2', 'dead'].includes(zone), isServed: (zone) => ['az1', 'az2'].includes(zone),
+  followsClaims: false
+}
+const tagged = (zone: string): ZoneEvidence => withClaim(observedThroughListener('az1'), 'client.id', zone)
+const IN_AZ1: Standing = { zone: 'az1', place: 'az1', isAway: false }
+
 test('client-zone: what is observed beats what is claimed, and the two disagree openly', () => {
-  const evidence = withClaim(observedThroughListener('az1'), 'client.id', 'az2')
-  assert.equal(resolveZone(evidence), 'az1')
-  assert.equal(zonesDisagree(evidence), true)
-  assert.equal(zonesDisagree(withClaim(observedThroughListener('az1'), 'client.id', 'az1')), false)
+  assert.deepEqual(standingOf(tagged('az2'), FACTS, null), IN_AZ1)
+  assert.equal(zonesDisagree(tagged('az2')), true)
+  assert.equal(zonesDisagree(tagged('az1')), false)
 })
 
-test('client-zone: a claim decides where nothing is observed, and nothing means unknown', () => {
-  assert.equal(resolveZone(observedThroughListener('')), ZONE_UNKNOWN)
-  assert.equal(resolveZone(withClaim(observedThroughListener(''), 'client.id', 'az3')), 'az3')
+test('client-zone: whoever may follow claims tells the zone that is claimed', () => {
+  const follows = { ...FACTS, followsClaims: true }
+  assert.deepEqual(standingOf(tagged('az2'), follows, null), { zone: 'az2', place: 'az2', isAway: false })
+  assert.deepEqual(standingOf(tagged('made-up'), follows, null), IN_AZ1)
+})
+
+test('client-zone: a claim decides where nothing is observed, if it is a zone of the cluster; else it is unknown', () => {
+  const unknown: Standing = { zone: ZONE_UNKNOWN, place: ZONE_UNKNOWN, isAway: false }
+  const nothing = observedThroughListener('')
+  assert.deepEqual(standingOf(nothing, FACTS, null), unknown)
+  const known = standingOf(withClaim(nothing, 'client.id', 'az2'), FACTS, null)
+  assert.deepEqual(known, { zone: 'az2', place: 'az2', isAway: false })
+  assert.deepEqual(standingOf(withClaim(nothing, 'client.id', 'made-up'), FACTS, null), unknown)
+})
+
+test('client-zone: who claims a zone without a gateway is away from it, and goes home once there is one', () => {
+  const away = standingOf(tagged('dead'), FACTS, IN_AZ1)
+  assert.deepEqual(away, { zone: 'dead', place: 'dead', isAway: true })
+  const alive = { ...FACTS, isServed: () => true }
+  assert.deepEqual(standingOf(tagged('dead'), alive, away), { zone: 'dead', place: 'dead', isAway: false })
+  assert.deepEqual(standingOf(tagged('dead'), alive, null), IN_AZ1)
+  assert.deepEqual(standingOf(tagged('made-up'), FACTS, null), IN_AZ1)
+})
+
+test('client-zone: client.rack decides what is counted, not what is told', () => {
+  const rack = (zone: string): ZoneEvidence => withClaim(observedThroughListener('az1'), 'client.rack', zone)
+  assert.deepEqual(standingOf(rack('dead'), FACTS, null), { zone: 'az1', place: 'dead', isAway: true })
+  assert.deepEqual(standingOf(rack('az2'), { ...FACTS, followsClaims: true }, null), IN_AZ1)
 })
 
 test('client-zone: client.rack outranks a tag, whichever comes first', () => {
