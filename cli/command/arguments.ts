@@ -1,4 +1,5 @@
 /** Splits a command line into flags, lists and words: `--name value`, `--name=value`, `--switch`; `--` ends flags. */
+import { int } from '#shared/config/settings.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 
 export type FlagSpec = {
@@ -63,6 +64,18 @@ export function wholeFlag(
   if (/^-?\d+$/.test(text) && Number.isSafeInteger(value) && value >= range.min && value <= range.max) return value
   throw new ZonewiseError('ARGUMENT_INVALID', 'a flag is out of range',
     { flag: `--${flag}`, value: `"${text}"`, range: `a whole number from ${range.min} to ${range.max}` })
+}
+
+export type TimeRange = { readonly default: number; readonly min: number; readonly max: number }
+
+/** A time in ms given by a flag as `2s`, `500ms` or a number of ms. @throws ZonewiseError ARGUMENT_INVALID */
+export function timeFlag(args: Arguments, flag: string, range: TimeRange): number {
+  const row = int({ unit: 'ms', doc: '', ...range })
+  const text = args.flags.get(flag)
+  const value = text === undefined ? range.default : row.read(text)
+  if (value !== undefined) return value
+  const facts = { flag: `--${flag}`, value: `"${text}"`, range: row.range }
+  throw new ZonewiseError('ARGUMENT_INVALID', 'a flag is out of range', facts)
 }
 
 /** `host:port`, `[v6]:port`; null where it is neither. */

@@ -78,8 +78,30 @@ export const COMMANDS: readonly Command[] = [
     run: async (args, terminal) => (await import('./consume.ts')).consume(args, terminal)
   },
   {
+    name: 'node list', words: '', wordCount: 0, settings: false,
+    summary: 'Lists the nodes of the cluster: where they are, what they lead, how busy they are.',
+    flags: [HTTP, JSON_OUT], examples: ['zonewise node list', 'zonewise node list --http 10.0.1.7:8080 --json'],
+    run: async (args, terminal) => (await import('./node.ts')).nodeList(args, terminal)
+  },
+  {
+    name: 'node drain', words: 'ID', wordCount: 1, settings: false,
+    summary: 'Lets a node give away its shards and its clients, and waits until it leads nothing; any node can be asked.',
+    flags: [
+      HTTP,
+      { flag: 'undo', value: null, doc: 'Let the node serve again; so does a restart of it.' },
+      { flag: 'timeout', value: 'TIME', doc: 'Longest wait until it leads nothing, as 90s or 5m (default 1m); it goes on draining.' }
+    ],
+    examples: ['zonewise node drain 2', 'zonewise node drain 2 --undo'],
+    run: async (args, terminal) => (await import('./node.ts')).nodeDrain(args, terminal)
+  },
+  {
     name: 'ledger', words: '', wordCount: 0, settings: false, summary: 'Shows the bytes between zones, by cause, and which of them are payload.',
-    flags: [HTTP, JSON_OUT], examples: ['zonewise ledger', 'zonewise ledger --json'],
+    flags: [
+      HTTP, JSON_OUT,
+      { flag: 'watch', value: null, doc: 'Show it again and again, in place, with bytes a second beside the totals.' },
+      { flag: 'interval', value: 'TIME', doc: 'How often, as 500ms or 5s (default 2s).' }
+    ],
+    examples: ['zonewise ledger', 'zonewise ledger --watch --interval 1s', 'zonewise ledger --json'],
     run: async (args, terminal) => (await import('./ledger.ts')).ledger(args, terminal)
   },
   {

@@ -1,10 +1,11 @@
 /** Tables and sizes for a terminal. */
 
-/** Columns as wide as they must be; the first is flush left, the others right. */
-export function textTable(rows: readonly (readonly string[])[]): string {
+/** Columns as wide as they must be; the first is flush left, the others right, or only those of `right`. */
+export function textTable(rows: readonly (readonly string[])[], right?: ReadonlySet<number>): string {
   const widths: number[] = []
   for (const row of rows) row.forEach((cell, i) => { widths[i] = Math.max(widths[i] ?? 0, cell.length) })
-  const padded = (cell: string, i: number): string => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))
+  const isRight = (i: number): boolean => right?.has(i) ?? i > 0
+  const padded = (cell: string, i: number): string => (isRight(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))
   return rows.map((row) => row.map(padded).join('  ').trimEnd()).join('\n')
 }
 

@@ -5,10 +5,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Running } from '#cli/node/types.ts'
-import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import { type Accept, serveRpc } from '../platform/rpc-upgrade.ts'
 import { indexPage } from './index-page.ts'
+import { CHANGE_HEADER, drainOf, PATHS } from './paths.ts'
 
 const TURN_MS = 1_000
 const TURN_LATE_MS = 5_000 // an event loop that did not turn for so long is not alive
@@ -29,14 +30,6 @@ export type HttpServer = {
 }
 
 type Answer = { readonly status: number; readonly type: keyof typeof TYPES; readonly body: string }
-
-const PATHS = {
-  '/': 'this list',
-  '/live': '200 while the event loop turns',
-  '/ready': '200 when clients can be served, else 503 and what is missing',
-  '/metrics': 'metrics as Prometheus text',
-  '/api/ledger': 'bytes and requests by (from, to, cause) as JSON'
-} as const
 
 const TYPES = {
   json: 'application/json; charset=utf-8',
@@ -110,9 +103,21 @@ class Answers {
     if (!Object.hasOwn(PATHS, path)) return json(404, { error: 'there is no such path', paths: PATHS })
     if (running === null) return json(503, { ready: false, missing: this.waiting() })
     if (path === '/metrics') return { status: 200, type: 'metrics', body: running.metricsText() }
+    if (path === '/api/nodes') return json(200, { nodes: await running.nodes() })
     if (path === '/api/ledger') return json(200, await running.clusterLedger?.() ?? { rows: running.ledger() })
     const { ready, missing } = await (this.#ready ??= running.ready().finally(() => { this.#ready = null }))
     return json(ready ? 200 : 503, { ready, missing })
+  }
+
+  /** A request that changes something. */
+  async toChange(path: string, hasHeader: boolean): Promise<Answer> {
+    const { running } = this
+    const drain = drainOf(path)
+    if (drain === null) return notAllowed()
+    if (!hasHeader) return json(403, { error: `a request that changes something needs the header ${CHANGE_HEADER}` })
+    if (running === null) return json(503, { ready: false, missing: this.waiting() })
+    await running.drain(drain.nodeId, drain.draining)
+    return json(200, drain)
   }
 
   #live(): Answer {
@@ -130,19 +135,26 @@ class Answers {
 }
 
 async function handle(answers: Answers, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (!METHODS.includes(request.method)) {
-    response.setHeader('allow', METHODS.join(', '))
-    response.setHeader('connection', 'close') // whatever body follows is not read
-    send(response, notAllowed())
-    return
-  }
   const path = pathOf(request)
+  const isRead = METHODS.includes(request.method)
+  if (!isRead) response.setHeader('connection', 'close') // whatever body follows is not read
   try {
-    const answer = path === null ? json(400, { error: 'the request target is no path' }) : await answers.to(path)
+    const answer = path === null ? json(400, { error: 'the request target is no path' })
+      : isRead ? await answers.to(path)
+        : request.method === 'POST' ? await answers.toChange(path, request.headers[CHANGE_HEADER] !== undefined)
+          : notAllowed()
+    if (answer.status === 405) response.setHeader('allow', METHODS.join(', '))
     send(response, answer, request.method === 'HEAD')
   } catch (error) {
-    send(response, json(500, { error: error instanceof Error ? error.message : String(error) }))
+    send(response, failed(error))
   }
+}
+
+/** 409: the same request will be refused again. 503: it may be served later. */
+function failed(error: unknown): Answer {
+  if (!(error instanceof ZonewiseError)) return json(500, { error: error instanceof Error ? error.message : String(error) })
+  if (error.code === 'REQUEST_REFUSED') return json(409, { error: String(error.context['reason'] ?? error.message) })
+  return json(error.retriable ? 503 : 500, { error: explain(error) })
 }
 
 /** A target may also be a whole address (RFC 9112, 3.2.2). */
@@ -184,5 +196,5 @@ function json(status: number, value: unknown): Answer {
 }
 
 function notAllowed(): Answer {
-  return json(405, { error: 'only GET and HEAD are served' })
+  return json(405, { error: 'only GET and HEAD are served here' })
 }

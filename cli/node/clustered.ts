@@ -22,11 +22,13 @@ import { NetworkTransport } from '#shared/transport/network-transport.ts'
 import type { ClusterSettings } from '../cluster-config.ts'
 import { exposeMemory } from '../metrics.ts'
 import { openRedis } from '../platform/redis.ts'
+import { newEventLoopLoad } from '../platform/event-loop-load.ts'
 import { newRpcDial } from '../platform/rpc-dial.ts'
 import type { Accept } from '../platform/rpc-upgrade.ts'
 import { version } from '../version.ts'
 import { agreeOnCluster } from './cluster-facts.ts'
 import { askLedgers, serveLedger } from './cluster-ledger.ts'
+import { drainNode, listNodes, serveDrain } from './cluster-nodes.ts'
 import { ZonewiseNode } from './node.ts'
 import { openStore } from './open-store.ts'
 import { clusterReadiness, StoreProbe } from './readiness.ts'
@@ -43,6 +45,7 @@ export type ClusterOptions = StartOptions & {
   readonly waiting: Waiting
 }
 
+const ZONE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 /** Versions of `cluster.version` that this version works with. */
 const FORMATS = { min: 1, max: 1 } as const
 const HAND_OVER_GRACE_MS = 5_000
@@ -82,7 +85,7 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
   undo.push(() => { registry.close() })
   const membership = new ClusterMembership({
     registry, runtime, log, clusterId, shardCount, own: info, software: version(), formats: FORMATS, settings,
-    load: () => 0, onSuperseded: options.onFatal
+    load: newEventLoopLoad(), onSuperseded: options.onFatal
   })
   await waiting.until('the registry in Redis', () => membership.join())
   undo.push(() => membership.leave())
@@ -101,6 +104,7 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
     store: await measured(how), transport, zones
   })
   serveLedger(transport, rows)
+  serveDrain(transport, membership, log)
   let listeners: readonly ListenerInfo[] = []
   try {
     options.attachRpc((socket) => transport.accept(socket))
@@ -118,6 +122,8 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
     ready: () => clusterReadiness(node, membership, probe),
     ledger: rows,
     clusterLedger: () => askLedgers(transport, membership),
+    nodes: () => listNodes(registry, clusterId),
+    drain: (nodeId, draining) => drainNode(transport, membership, nodeId, draining),
     metricsText: () => metrics.render(),
     async stop() {
       await membership.announce({ draining: true })
@@ -143,6 +149,7 @@ function ownInfo({ clusterSettings, listeners }: ClusterOptions): Pick<NodeInfo,
   const zones = new Set(listeners.map(({ zone }) => zone))
   const zone = clusterSettings.zone === '' ? listeners[0]?.zone ?? '' : clusterSettings.zone
   if (zone === '') refuse('its zone is not known: --zone use1-az1')
+  if (!ZONE.test(zone)) refuse(`--zone: "${zone}" is no availability zone id, such as use1-az1`)
   for (const other of zones) {
     if (other !== zone) refuse(`a node is in one zone: its listeners name ${other} and ${zone}`)
   }

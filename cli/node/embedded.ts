@@ -2,8 +2,9 @@
  * Three zones in one process: a node per listener, sharing one store, one journal and one event loop. What passes
  * between nodes is encoded and counted as between machines.
  */
-import type { ListenerInfo, NodeInfo } from '#shared/cluster/membership.ts'
+import { CATALOG_SHARD, type ClusterSnapshot, type ListenerInfo, type NodeInfo } from '#shared/cluster/membership.ts'
 import { nextNodeEpoch } from '#shared/cluster/node-epoch.ts'
+import { leaderOf } from '#shared/cluster/placement.ts'
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { openFileJournal } from '#shared/journal/file-journal.ts'
@@ -16,7 +17,9 @@ import { exposeMemory } from '../metrics.ts'
 import { openDataFolder, type DataFolder } from '../platform/data-folder.ts'
 import { nodeFiles } from '../platform/node-files.ts'
 import { takeFolder } from '../platform/own-folder.ts'
+import { version } from '../version.ts'
 import { agreeOnCluster } from './cluster-facts.ts'
+import { type NodeRow, nodeRow } from './cluster-nodes.ts'
 import { ZonewiseNode } from './node.ts'
 import { folderOf, type OpenedStore, openStore } from './open-store.ts'
 import { readinessOf, StoreProbe } from './readiness.ts'
@@ -105,6 +108,10 @@ async function startNodes(options: StartOptions, cluster: Cluster, close: () => 
       own.map(({ advertisedHost, advertisedPort }) => ({ zone, host: advertisedHost, port: advertisedPort, nodeId }))),
     ready: () => readinessOf(nodes, probe),
     ledger: () => ledger.rows(),
+    nodes: async () => rowsOf(membership.current()),
+    drain: (nodeId) => Promise.reject(new ZonewiseError('REQUEST_REFUSED', 'the node cannot be drained', {
+      nodeId, reason: 'all nodes are in one process here, and stop together'
+    })),
     metricsText: () => metrics.render(),
     async stop() {
       await Promise.all(nodes.map((node) => node.stopGateway()))
@@ -112,6 +119,14 @@ async function startNodes(options: StartOptions, cluster: Cluster, close: () => 
       await close()
     }
   }
+}
+
+function rowsOf(snapshot: ClusterSnapshot): NodeRow[] {
+  const shards = [...Array(snapshot.shardCount).keys(), CATALOG_SHARD]
+  return snapshot.nodes.map((info) => {
+    const led = shards.filter((shard) => leaderOf(snapshot, shard) === info.nodeId)
+    return nodeRow(info, { version: version(), led, load: null })
+  })
 }
 
 function toInfo(spec: ListenerSpec): ListenerInfo {

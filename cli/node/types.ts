@@ -9,6 +9,7 @@ import type { Metrics } from '#shared/metrics/metrics.ts'
 import type { Network } from '#shared/runtime/network.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { ClusterLedger } from './cluster-ledger.ts'
+import type { NodeRow } from './cluster-nodes.ts'
 import type { StoreSettings } from '#shared/store/config.ts'
 import type { Env } from './open-store.ts'
 
@@ -52,6 +53,10 @@ export type Running = {
   ledger(): readonly LedgerRow[]
   /** Of all nodes, where there are others. */
   readonly clusterLedger?: () => Promise<ClusterLedger>
+  /** Those that live, by id. */
+  nodes(): Promise<readonly NodeRow[]>
+  /** Tells a node to drain, or to serve again. @throws ZonewiseError REQUEST_REFUSED, RPC_* */
+  drain(nodeId: number, draining: boolean): Promise<void>
   metricsText(): string
   /** Drains, writes snapshots and gives the folder back. */
   stop(): Promise<void>

@@ -14,11 +14,11 @@ export async function knownZones(store: ObjectStore, zone: string): Promise<read
     const page = await store.list(PREFIX, { after })
     if (page.length === 0) break
     after = page.at(-1)!.key
-    for (const { key } of page) zones.push(decodeURIComponent(key.slice(PREFIX.length)))
+    for (const { key } of page) zones.push(key.slice(PREFIX.length))
   }
   if (zones.includes(zone)) return zones
   try {
-    await store.putIfAbsent(PREFIX + encodeURIComponent(zone), [])
+    await store.putIfAbsent(PREFIX + zone, [])
   } catch (error) {
     if (!(error instanceof ZonewiseError) || error.code !== 'OBJECT_EXISTS') throw error // another node was faster
   }

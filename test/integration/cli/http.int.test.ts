@@ -8,7 +8,9 @@ import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { type HttpServer, serveHttp } from '#cli/http/http-server.ts'
 import type { Running } from '#cli/node/types.ts'
+import { CHANGE_HEADER } from '#cli/http/paths.ts'
 import { nodeRuntime } from '#cli/platform/node-runtime.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 
 let server: HttpServer
 let missing = ['shard 3 has no leader']
@@ -22,6 +24,10 @@ const running: Running = {
     return { ready: missing.length === 0, missing, settled: true }
   },
   ledger: () => [{ from: 'a', to: 'b', cause: 'commit', payload: false, crosses: true, bytes: 7, requests: 1 }],
+  nodes: async () => [],
+  drain: async (nodeId) => {
+    throw new ZonewiseError('REQUEST_REFUSED', 'the node cannot be drained', { reason: `no node ${nodeId}` })
+  },
   metricsText: () => 'zonewise_up 1\n',
   stop: async () => {}
 }
@@ -98,6 +104,16 @@ test('http-server: refuses other paths and methods with a sentence, and does not
   assert.match(await posted.text(), /only GET and HEAD/)
   assert.match(await raw('POST /live HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000000\r\n\r\n'), /^HTTP\/1\.1 405 /)
   assert.match(await raw('CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n'), /^HTTP\/1\.1 405 [^]*only GET and HEAD/)
+})
+
+test('http-server: what changes something needs a header that no page of a browser sends, and a refusal has a reason', async () => {
+  const path = '/api/nodes/7/drain'
+  assert.equal((await get(path)).status, 404)
+  assert.equal((await get(path, { method: 'POST' })).status, 403)
+  const refused = await get(path, { method: 'POST', headers: { [CHANGE_HEADER]: '1' } })
+  assert.deepEqual([refused.status, await refused.json()], [409, { error: 'no node 7' }])
+  assert.equal((await get('/api/nodes/x/drain', { method: 'POST', headers: { [CHANGE_HEADER]: '1' } })).status, 405)
+  assert.deepEqual(await (await get('/api/nodes')).json(), { nodes: [] })
 })
 
 test('http-server: what is no HTTP is told so, and the connection ends', async () => {

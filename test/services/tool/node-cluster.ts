@@ -84,6 +84,15 @@ export class ClusterNode {
     await this.#end('SIGKILL')
   }
 
+  /** It neither answers nor refuses until it is resumed. */
+  pause(): void {
+    this.#life?.child.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#life?.child.kill('SIGCONT')
+  }
+
   async #end(signal: NodeJS.Signals): Promise<number | null> {
     this.#life?.child.kill(signal)
     return this.#life?.exited ?? null
