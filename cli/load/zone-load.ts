@@ -22,7 +22,8 @@ export type ZoneLoadOptions = {
   readonly bytesPerSecond: number // of all producers together
   readonly recordBytes: number
   readonly seconds: number
-  readonly signal: AbortSignal
+  readonly signal?: AbortSignal
+  readonly consumers?: boolean // false: nobody reads
 }
 
 export type ZoneResult = {
@@ -57,13 +58,13 @@ export async function loadZones(options: ZoneLoadOptions): Promise<readonly Zone
 }
 
 async function run(options: ZoneLoadOptions, onLost: () => void): Promise<readonly ZoneResult[]> {
-  const { places, topic, partitions, bytesPerSecond, recordBytes, seconds, signal } = options
+  const { places, topic, partitions, bytesPerSecond, recordBytes, seconds, signal, consumers = true } = options
   const zones = await Promise.all(places.map((place) => known(place, topic, partitions)))
   const recordCount = Math.max(1, Math.floor(BATCH_BYTES / (recordBytes + RECORD_OVERHEAD_BYTES)))
   const batch = newBatch(recordCount, recordBytes)
   const frames = Array.from({ length: partitions }, (_, partition) => newProduceFrame(topic, [partition], batch))
   const journeys = new Journeys(partitions, recordCount, places.length)
-  const readers = await Promise.all(places.map((place, reader) => Readers.open({
+  const readers = await Promise.all((consumers ? places : []).map((place, reader) => Readers.open({
     place, topic, partitions, batchBytes: batch.length, recordCount, onLost,
     onRead: (partition, from, end) => { journeys.onRead(reader, partition, from, end) }
   })))
@@ -71,24 +72,25 @@ async function run(options: ZoneLoadOptions, onLost: () => void): Promise<readon
   const results = await Promise.all(places.map(async (place) => {
     const clients = await openClients(place, CLIENTS, onLost)
     const result = await produce({
-      clients, frames, payloadBytes: batch.length, inFlight: IN_FLIGHT, seconds, signal,
-      bytesPerSecond: bytesPerSecond / places.length, onAck: journeys.onAck
+      clients, frames, payloadBytes: batch.length, inFlight: IN_FLIGHT, seconds, onAck: journeys.onAck,
+      bytesPerSecond: bytesPerSecond / places.length, ...(signal === undefined ? {} : { signal })
     })
     clients.forEach((client) => { client.close() })
     return result
   }))
   const batches = results.reduce((sum, { requests }) => sum + requests, 0)
-  const complete = await until(() => zones.every((_, reader) => journeys.batchesRead(reader) >= batches), READ_MS_MAX)
+  const isRead = (): boolean => readers.every((_, reader) => journeys.batchesRead(reader) >= batches)
+  const complete = await until(isRead, READ_MS_MAX)
   const readSeconds = (performance.now() - startedMs) / 1_000
   readers.forEach((one) => { one.close() })
   if (!complete) {
-    const least = Math.min(...zones.map((_, reader) => journeys.batchesRead(reader)))
+    const least = Math.min(...readers.map((_, reader) => journeys.batchesRead(reader)))
     throw new ZonewiseError('CLIENT_FAILED', 'acknowledged batches were not read in time', { batches, read: least })
   }
   return results.map((result, i): ZoneResult => {
     const { latenciesMs, bytes } = result
     const [p50 = NaN, p99 = NaN] = journeys.percentilesMs(i, [0.5, 0.99])
-    const { bytes: bytesRead, errors } = readers[i]!
+    const { bytes: bytesRead = 0, errors = 0 } = readers[i] ?? {}
     return {
       zone: zones[i]!,
       produced: { bytes, batches: result.requests, bytesPerSecond: bytes / result.seconds },

@@ -47,17 +47,23 @@ export class ZoneNet {
     if (why !== null) throw new ZonewiseError('TOOL_MISSING', 'zones cannot be made on this machine', { why })
   }
 
-  /** Makes a namespace for each name. @throws ZonewiseError TOOL_MISSING: with the obstacle */
-  static create(names: readonly string[]): ZoneNet {
+  /**
+   * Makes a namespace for each name. `guests` have an address of their own in the namespace of another, so that what
+   * passes to and from them is counted apart: by their own name, the name of their host.
+   * @throws ZonewiseError TOOL_MISSING: with the obstacle
+   */
+  static create(names: readonly string[], guests: Readonly<Record<string, string>> = {}): ZoneNet {
     ZoneNet.require()
     removeLeftOvers()
     const id = process.pid
     const octet = 1 + (id % 250)
     const bridge = `${PREFIX}b${id}`
     const table = `${PREFIX}${id}`
-    const hosts =
-      names.map((name, i) => ({ name, namespace: `${PREFIX}-${id}-${name}`, address: `${SUBNET}.${octet}.${i + 1}` }))
-    const net = new ZoneNet(hosts, bridge, table)
+    const host = (name: string, where: string, i: number): ZoneHost =>
+      ({ name, namespace: `${PREFIX}-${id}-${where}`, address: `${SUBNET}.${octet}.${i + 1}` })
+    const hosts = names.map((name, i) => host(name, name, i))
+    const invited = Object.entries(guests).map(([name, where], i) => host(name, where, names.length + i))
+    const net = new ZoneNet([...hosts, ...invited], bridge, table)
     try {
       run('ip', ['link', 'add', bridge, 'type', 'bridge'])
       run('ip', ['link', 'set', bridge, 'up'])
@@ -66,6 +72,8 @@ export class ZoneNet {
       for (const [i, { namespace, address }] of hosts.entries()) {
         addHost(namespace, address, `${PREFIX}v${id}x${i}`, bridge)
       }
+      for (const { namespace, address } of invited)
+        run('ip', ['-n', namespace, 'addr', 'add', `${address}/24`, 'dev', 'eth0'])
       run('nft', ['-f', '-'], { input: tableText(table) })
     } catch (error) {
       net.remove()
@@ -113,7 +121,7 @@ export class ZoneNet {
 
   remove(): void {
     runs('nft', ['delete', 'table', 'bridge', this.#table])
-    for (const { namespace } of this.hosts) runs('ip', ['netns', 'del', namespace])
+    for (const namespace of new Set(this.hosts.map((host) => host.namespace))) runs('ip', ['netns', 'del', namespace])
     runs('ip', ['link', 'del', this.#bridge])
   }
 

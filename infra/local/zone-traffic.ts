@@ -6,8 +6,8 @@ import type { PairBytes } from './zone-net.ts'
 /** IPv4 and TCP with time stamps: what the kernel counts and the ledger, above the sockets, does not. */
 const HEADER_BYTES = 52
 
-/** Where the ledger's places that are no zones stand. */
-export type Standing = { readonly store: string; readonly journal: string }
+/** What store and journal are called among the hosts, and where the journal stands: to its own zone nothing passes. */
+export type Standing = { readonly store: string; readonly journal: string; readonly journalZone: string }
 
 export type Traffic = {
   readonly from: string
@@ -36,7 +36,8 @@ export function zoneTraffic(pairs: readonly PairBytes[], rows: readonly LedgerRo
     name === 'store' ? standing.store : name === 'journal' ? standing.journal : name
   for (const row of rows) {
     const [from, to] = [place(row.from), place(row.to)]
-    if (from !== to) sum(from, to).ledgerBytes += row.bytes
+    const isLocal = from === to || [row.from, row.to].includes('journal') && [from, to].includes(standing.journalZone)
+    if (!isLocal) sum(from, to).ledgerBytes += row.bytes
   }
   return [...sums.values()].sort((a, b) => (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1))
 }

@@ -10,6 +10,7 @@ import { type Traffic, zoneTraffic } from './zone-traffic.ts'
 import { ZoneNet } from './zone-net.ts'
 
 export const REGION = 'region'
+export const REDIS = 'redis'
 const REDIS_ZONE = ZONES[0]
 const SECRET_BYTES = 16
 const LEDGER_TIMEOUT_MS = 5_000
@@ -27,10 +28,10 @@ export class ZonedCluster {
 
   /** @throws ZonewiseError as LocalCluster's start, and TOOL_MISSING where namespaces cannot be made */
   static async start(options: ZonedClusterOptions): Promise<ZonedCluster> {
-    const net = ZoneNet.create([...ZONES, REGION])
+    const net = ZoneNet.create([...ZONES, REGION], { [REDIS]: REDIS_ZONE })
     try {
       const address = (name: string): string => net.host(name).address
-      const plan = planCluster({ zones: ZONES.map(address), redis: address(REDIS_ZONE), s3: address(REGION) }, null)
+      const plan = planCluster({ zones: ZONES.map(address), redis: address(REDIS), s3: address(REGION) }, null)
       const secret = { ZONEWISE_TRANSPORT_RPC_SECRET: randomBytes(SECRET_BYTES).toString('hex') }
       const cluster = await LocalCluster.start({
         ...options, plan, env: { ...secret, ...options.env }, portsAreOurs: true,
@@ -46,7 +47,7 @@ export class ZonedCluster {
   /** What passed between zones and region so far. */
   async traffic(): Promise<Traffic[]> {
     const rows = await this.ledger()
-    return zoneTraffic(this.net.pairs(), rows, { store: REGION, journal: REDIS_ZONE })
+    return zoneTraffic(this.net.pairs(), rows, { store: REGION, journal: REDIS, journalZone: REDIS_ZONE })
   }
 
   async ledger(): Promise<readonly LedgerRow[]> {
@@ -69,5 +70,5 @@ export class ZonedCluster {
 
 function namespaceOf(part: Part): string {
   if (part === 's3') return REGION
-  return part === 'redis' ? REDIS_ZONE : ZONES[Number(part.slice('node-'.length)) - 1]!
+  return part === 'redis' ? REDIS : ZONES[Number(part.slice('node-'.length)) - 1]!
 }

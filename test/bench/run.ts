@@ -19,10 +19,11 @@ import { produceScenario } from './scenario/produce.ts'
 import { rpcScenario } from './scenario/rpc.ts'
 import type { Figure, Scenario } from './scenario/scenario.ts'
 import { startScenario } from './scenario/start.ts'
+import { zonesScenario } from './scenario/zones.ts'
 
 const SCENARIOS: readonly Scenario[] = [
   produceScenario, fanOutScenario, commitRateScenario, chunkCountScenario, memoryScenario, memoryReadersScenario, latencyScenario,
-  startScenario, crossZoneScenario, journalRedisScenario, rpcScenario, objectStoreScenario
+  startScenario, crossZoneScenario, journalRedisScenario, rpcScenario, objectStoreScenario, zonesScenario
 ]
 const results = fileURLToPath(new URL('../../bench-results/', import.meta.url))
 

@@ -15,7 +15,7 @@ import { settingFlags } from '#cli/settings-tables.ts'
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)]
 const textOf = (page: string): string => readFileSync(join(root, page), 'utf8')
-const SHOWN = ['README.md', 'docs/user-guide.md'] // whose commands people type
+const SHOWN = ['README.md', 'docs/user-guide.md', 'docs/operations.md'] // whose commands people type
 
 /** GitHub's way from a heading to its anchor. */
 function anchorsOf(page: string): Set<string> {
@@ -52,7 +52,7 @@ function shownLines(page: string): string[] {
 function callsOf(line: string): string[][] {
   const parts = line.replace(/'[^']*'|"[^"]*"/g, (quoted) => quoted.replace(/[|<>;&#\s]/g, '_')).split(/\||&&|;| #/)
   return parts.flatMap((part) => {
-    const words = part.split(/[<>]/)[0]!.trim().split(/\s+/)
+    const words = part.split(/[<>]/)[0]!.trim().replace(/^(\w+=\S*\s+)+/, '').split(/\s+/) // without variables
     if (words[0] === 'npm' && words[1] === 'start') return [['start', ...words.slice(words[2] === '--' ? 3 : 2)]]
     const at = words[0] === 'npx' ? 1 : 0
     return words[at] === 'zonewise' ? [words.slice(at + 1)] : []
