@@ -9,6 +9,7 @@ import { pause } from '../kill-moments.ts'
 const ZONEWISE = fileURLToPath(new URL('../../../cli/zonewise.mjs', import.meta.url))
 const READY_MS_MAX = 60_000
 const POLL_MS = 10
+const HTTP_MS_MAX = 10_000
 
 export type DrillNodeOptions = {
   readonly nodeId: number
@@ -101,9 +102,9 @@ export class DrillNode {
     this.#child?.kill('SIGCONT')
   }
 
-  async json(path: string): Promise<unknown> {
+  /** What its HTTP port says. */
+  async text(path: string): Promise<string> {
     const { host, httpPort } = this.options
-    const response = await fetch(`http://${host}:${httpPort}${path}`, { signal: AbortSignal.timeout(5_000) })
-    return response.json()
+    return (await fetch(`http://${host}:${httpPort}${path}`, { signal: AbortSignal.timeout(HTTP_MS_MAX) })).text()
   }
 }

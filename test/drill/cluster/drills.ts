@@ -1,19 +1,27 @@
 /** The drills: what is done to the cluster, and where and when it is asked whether all is well again. */
+import type { Rng } from '#shared/runtime/rng.ts'
 import { pause } from '../kill-moments.ts'
 import { type DrillCluster, REDIS, REGION, ZONES } from './drill-cluster.ts'
 import type { DrillNode } from './drill-node.ts'
+import { storm } from './storm.ts'
 
 export type DrillContext = {
   readonly cluster: DrillCluster
+  readonly rng: Rng
+  readonly echo: (line: string) => void
   /** Asks in `zones` how long, from `fromMs` on, it took until every partition was written and read again. */
   probe(when: string, fromMs: number, zones?: readonly string[]): Promise<void>
   /** What librdkafka's clients were told, and waited for, while `act` ran. */
   watch(when: string, act: () => Promise<void>): Promise<void>
+  /** Writes until the partitions of the probes have so many entries in the index. @returns how many they have */
+  fill(entries: number): Promise<number>
 }
 
 export type Drill = {
   readonly what: string
   readonly layout: readonly string[] // roles of the nodes of each zone
+  readonly flags?: readonly string[]
+  readonly light?: boolean // only librdkafka's clients, to measure what they wait for
   /** Messages that nodes log as errors though all is as it should be. */
   readonly errors?: readonly string[]
   readonly act: (context: DrillContext) => Promise<void>
@@ -23,6 +31,8 @@ const BOTH = 'gateway,broker'
 const PAUSED_MS = 30_000
 const CUT_MS = 15_000
 const AWAY_MS = 5_000
+const BEFORE_MS = 5_000
+const MILLION = 1_000_000
 const LOST = ZONES[0]
 const LEFT = ZONES.slice(1)
 const CHUNK_GIVEN_UP = 'chunk given up' // what was in it was not acknowledged
@@ -49,7 +59,7 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
     act: (context) => killed(context, context.cluster.inZone(LOST), ZONES)
   },
   pause: {
-    what: 'SIGSTOP of a node for 30 s, then it wakes up', layout: [BOTH],
+    what: 'SIGSTOP of a node for 30 s, then it wakes up', layout: [BOTH], errors: [CHUNK_GIVEN_UP],
     act: async ({ cluster, probe }) => {
       const node = cluster.nodes[0]!
       const pausedMs = performance.now()
@@ -92,11 +102,54 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
   },
   rolling: {
     what: 'every node stopped (SIGTERM) and started, one after the other, two in each zone', layout: [BOTH, BOTH],
-    act: ({ cluster, watch, probe }) => watch('restarting', async () => {
-      for (const node of cluster.nodes) await restarted(node)
-      await probe('all restarted', performance.now())
-    })
+    act: (context) => restartedAll(context)
+  },
+  'take-over': {
+    what: 'a shard with a million index entries handed over, its leader killed, all nodes killed', layout: [BOTH],
+    flags: ['--shards', '1'], light: true,
+    act: async ({ cluster, fill, probe }) => {
+      await fill(MILLION)
+      for (const end of ['stop', 'kill'] as const) {
+        const leader = await leaderOf(cluster)
+        const others = ZONES.filter((zone) => zone !== leader.options.zone)
+        await probe(`before ${end}`, performance.now())
+        const fromMs = performance.now()
+        await Promise.all([leader[end](), probe(end, fromMs, others)])
+        leader.launch()
+        await leader.ready()
+        await probe(`started after ${end}`, performance.now())
+      }
+      await Promise.all(cluster.nodes.map((node) => node.kill()))
+      for (const node of cluster.nodes) node.launch() // nobody has a view of the shard now
+      await Promise.all(cluster.nodes.map((node) => node.ready()))
+      await probe('all killed and ready again', performance.now())
+    }
+  },
+  storm: {
+    what: 'a minute of faults drawn by chance', layout: [BOTH], errors: [CHUNK_GIVEN_UP],
+    act: async ({ cluster, rng, echo, probe }) => {
+      await storm(cluster, rng, echo)
+      await probe('after the storm', performance.now())
+    }
+  },
+  'rolling-light': {
+    what: 'the same under a light load', layout: [BOTH, BOTH], light: true, act: (context) => restartedAll(context)
   }
+}
+
+/** The node that leads the only shard with partitions. */
+async function leaderOf(cluster: DrillCluster): Promise<DrillNode> {
+  const leads = /zonewise_shard_leading\{[^}]*shard="0"\} 1/
+  for (const node of cluster.nodes) if (leads.test(await node.text('/metrics'))) return node
+  throw new Error('nobody leads shard 0')
+}
+
+async function restartedAll({ cluster, watch, probe }: DrillContext): Promise<void> {
+  await watch('before', () => pause(BEFORE_MS))
+  await watch('restarting', async () => {
+    for (const node of cluster.nodes) await restarted(node)
+  })
+  await probe('all restarted', performance.now())
 }
 
 async function killed({ probe }: DrillContext, nodes: readonly DrillNode[], zones: readonly string[]): Promise<void> {

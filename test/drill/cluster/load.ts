@@ -7,8 +7,8 @@ import { Caller, type ClientParts } from '#test/simulation/client/caller.ts'
 import { IdempotentProducer } from '#test/simulation/client/idempotent-producer.ts'
 import { PipelinedProducer, PlainProducer } from '#test/simulation/client/producer.ts'
 import { readAll } from '#test/simulation/client/read-all.ts'
-import { Reader } from '#test/simulation/client/reader.ts'
 import { Asker } from '#test/simulation/client/asker.ts'
+import { Reader } from '#test/simulation/client/reader.ts'
 import { KafkajsProducer } from '../kafkajs-producer.ts'
 import { pause } from '../kill-moments.ts'
 import { type DrillCluster, ZONES } from './drill-cluster.ts'
@@ -25,7 +25,7 @@ const FINISH_MS_MAX = 90_000
 const POLL_MS = 20
 
 export type LoadParts = { readonly cluster: DrillCluster; readonly history: History; readonly rng: Rng
-  readonly python: LibrdkafkaPython; readonly widePartitions: number }
+  readonly python: LibrdkafkaPython; readonly widePartitions: number; readonly light: boolean }
 
 type Client = { run(): Promise<void>; stop(): void; abandon?(): unknown; readonly done?: boolean }
 
@@ -46,9 +46,10 @@ export class Load {
     }))
     this.probers = new Map(ZONES.map((zone) => [zone, new Prober({
       name: `prober-${zone}`, addresses: cluster.gateways(zone).map(({ address }) => address), topic: WIDE,
-      partitionCount: widePartitions, network: this.#network, timer: nodeRuntime.timer, history
+      partitionCount: widePartitions, network: this.#network, timer: nodeRuntime.timer, history,
+      isNoted: !parts.light
     })]))
-    this.#clients = [...this.librdkafka, ...ZONES.flatMap((zone) => {
+    this.#clients = parts.light ? this.librdkafka : [...this.librdkafka, ...ZONES.flatMap((zone) => {
       const brokers = bootstrapOf(cluster, zone)
       return [
         new IdempotentProducer(this.#client(`idempotent-${zone}`, zone)),
@@ -94,6 +95,7 @@ export class Load {
       const caller = new Caller({ ...this.#client(`final-${zone}`, zone), topics: [...OWN, JS, RD] })
       const logs = await readAll(caller)
       caller.disconnect()
+      if (this.#parts.light) return logs
       return [...logs, ...await this.probers.get(zone)!.readAll(AbortSignal.timeout(FINISH_MS_MAX))]
     }))
     this.#parts.history.finals.push(...found.flat())

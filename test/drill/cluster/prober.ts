@@ -27,6 +27,7 @@ export type ProberParts = {
   readonly network: Network
   readonly timer: Timer
   readonly history: History
+  readonly isNoted: boolean // false: too many records to remember each
 }
 
 /** Milliseconds from the moment on. */
@@ -78,7 +79,7 @@ export class Prober {
     const before = [...this.#newest]
     const since = (): number => performance.now() - fromMs
     const read = this.#round === 0 ? Promise.resolve(0) : this.#readAt(before, signal).then(since)
-    const written = this.#writeAll(signal).then(since)
+    const written = this.writeAll(signal).then(since)
     const [readMs, writtenMs] = await Promise.all([read, written])
     await this.#readAt(this.#newest, signal)
     return { writtenMs, readMs, tailReadMs: since() }
@@ -116,12 +117,16 @@ export class Prober {
     return logs
   }
 
-  async #writeAll(signal: AbortSignal): Promise<void> {
-    const { topic, name, partitionCount, history } = this.#parts
+  /** One record into each partition. */
+  async writeAll(signal: AbortSignal): Promise<void> {
+    const { topic, name, partitionCount, history, isNoted } = this.#parts
     const record: RecordId = { producer: name, counter: this.#round++ }
     const records = encodeBatch([record], NOBODY, Date.now(), 0)
     const missing = new Set(Array(partitionCount).keys())
-    for (const partition of missing) history.add({ kind: 'sent', partition: `${topic}/${partition}`, record })
+    const sent = (partition: number): void => {
+      history.add({ kind: 'sent', partition: `${topic}/${partition}`, record })
+    }
+    if (isNoted) missing.forEach(sent)
     await this.#again(signal, async (line) => {
       const { responses } = await line.call(API.produce, 9, {
         transactionalId: null, acks: -1, timeoutMs: ANSWER_MS,
@@ -131,7 +136,7 @@ export class Prober {
         if (!this.#isGood(errorCode, `produce to ${index}`)) continue
         missing.delete(index)
         this.#newest[index] = baseOffset
-        history.add({ kind: 'acked', partition: `${topic}/${index}`, record, offset: baseOffset })
+        if (isNoted) history.add({ kind: 'acked', partition: `${topic}/${index}`, record, offset: baseOffset })
       }
       return missing.size === 0
     })

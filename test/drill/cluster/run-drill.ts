@@ -22,6 +22,7 @@ export type DrillOptions = {
   readonly python: LibrdkafkaPython
   readonly seed: number
   readonly widePartitions: number
+  readonly logLevel: string // of the nodes
   readonly echo?: (line: string) => void
 }
 
@@ -44,6 +45,7 @@ export type DrillReport = {
 const WARM_MS = 3_000
 const AFTER_MS = 2_000
 const PROBE_MS_MAX = 90_000
+const FILL_MS_MAX = 900_000
 const TOPICS_MS_MAX = 60_000
 /** Frequent snapshots, so that a fault meets all that a node does. */
 const FLAGS = ['--snapshot-journal-bytes', '64KiB', '--auto-create-topics-enable=false']
@@ -52,7 +54,10 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   const { drill, folder, echo = (): void => {} } = options
   const awake = setInterval(() => {}, 1_000) // timers of the runtime do not keep the process alive
   try {
-    const cluster = await DrillCluster.start({ folder, layout: drill.layout, flags: FLAGS, progress: echo })
+    const cluster = await DrillCluster.start({
+      folder, layout: drill.layout, flags: [...FLAGS, '--log-level', options.logLevel, ...drill.flags ?? []],
+      progress: echo
+    })
     try {
       return await new DrillRun(options, cluster).run()
     } finally {
@@ -76,19 +81,21 @@ class DrillRun {
     const { seed, python, widePartitions } = options
     this.#options = options
     this.#cluster = cluster
-    this.#load = new Load({ cluster, history: this.#history, rng: new Rng(seed), python, widePartitions })
+    this.#load = new Load({
+      cluster, history: this.#history, rng: new Rng(seed), python, widePartitions, light: options.drill.light === true
+    })
   }
 
   async run(): Promise<DrillReport> {
-    const { drill } = this.#options
+    const { drill, seed, echo = (): void => {} } = this.#options
     try {
       await this.#createTopics()
       this.#load.start()
       await this.#probe('before', performance.now())
       await pause(WARM_MS)
       await drill.act({
-        cluster: this.#cluster, probe: (when, fromMs, zones) => this.#probe(when, fromMs, zones),
-        watch: (when, act) => this.#watch(when, act)
+        cluster: this.#cluster, rng: new Rng(seed), echo, probe: (when, fromMs, zones) => this.#probe(when, fromMs, zones),
+        watch: (when, act) => this.#watch(when, act), fill: (entries) => this.#fill(entries)
       })
       await pause(AFTER_MS)
       await this.#load.finish()
@@ -114,6 +121,18 @@ class DrillRun {
       }
     }))
     this.#load.check()
+  }
+
+  /** All zones write at the same time: each request becomes a chunk with an entry for each partition. */
+  async #fill(entries: number): Promise<number> {
+    const { widePartitions, echo } = this.#options
+    let written = 0
+    const signal = AbortSignal.timeout(FILL_MS_MAX)
+    await Promise.all([...this.#load.probers.values()].map(async (prober) => {
+      for (; written < entries; written += widePartitions) await prober.writeAll(signal)
+    }))
+    echo?.(`${written} index entries written`)
+    return written
   }
 
   async #watch(when: string, act: () => Promise<void>): Promise<void> {

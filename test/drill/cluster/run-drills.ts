@@ -16,12 +16,13 @@ export type DrillsOptions = {
   readonly partitions: number
   readonly folder: string | undefined // kept
   readonly json: string | undefined // a file
+  readonly logLevel: string // of the nodes, into the folder
   readonly print: (line: string) => void
 }
 
 /** @returns whether nothing happened that may never happen; null: this machine allows no network namespaces. */
 export async function runDrills(options: DrillsOptions): Promise<boolean | null> {
-  const { names, seed, partitions, folder, json, print } = options
+  const { names, seed, partitions, folder, json, logLevel, print } = options
   const obstacle = ZoneNet.obstacle()
   if (obstacle !== null) {
     print(`SKIPPED: ${obstacle}`)
@@ -34,7 +35,7 @@ export async function runDrills(options: DrillsOptions): Promise<boolean | null>
     print(`== ${name}: ${drill.what}`)
     const report = await runDrill({
       name, drill, folder: join(folder ?? temporaryFolder(), `${name}-${process.pid}`), python, seed,
-      widePartitions: partitions, keep: folder !== undefined, echo: print
+      widePartitions: partitions, logLevel, keep: folder !== undefined, echo: print
     })
     reports.push(report)
     const { counts: { sent, acked, read, stored }, violations, warnings } = report
