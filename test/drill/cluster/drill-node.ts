@@ -48,8 +48,9 @@ export class DrillNode {
     return { host: this.options.host, port: this.options.kafkaPort }
   }
 
-  /** Starts a life and waits for nothing. */
+  /** Starts a life, unless one goes on, and waits for nothing. */
   launch(): void {
+    if (this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null) return
     const { nodeId, zone, roles, host, kafkaPort, httpPort, folder, flags, env, within } = this.options
     const listener = this.isGateway ? ['--listener', `zone=${zone},host=${host},port=${kafkaPort}`] : []
     mkdirSync(folder, { recursive: true })

@@ -94,7 +94,8 @@ class DrillRun {
       await this.#probe('before', performance.now())
       await pause(WARM_MS)
       await drill.act({
-        cluster: this.#cluster, rng: new Rng(seed), echo, probe: (when, fromMs, zones) => this.#probe(when, fromMs, zones),
+        cluster: this.#cluster, rng: new Rng(seed), echo,
+        probe: (when, fromMs, zones) => this.#probe(when, fromMs, zones),
         watch: (when, act) => this.#watch(when, act), fill: (entries) => this.#fill(entries)
       })
       await pause(AFTER_MS)
