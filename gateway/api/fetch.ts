@@ -121,7 +121,10 @@ class Poll {
     await Promise.all(shards.map((shard) => this.#plan(shard, 0, this.#context.signal)))
   }
 
-  /** Waits until one shard has more than was planned, then looks at the others as they are. */
+  /**
+   * Waits until one shard has more than was planned, then looks at the others as they are. One that lets nobody wait is
+   * the answer: looked at again it would seem well, and be asked for news without end.
+   */
   async #awaitNews(shards: readonly number[], waitMs: number): Promise<void> {
     const { signal: gone } = this.#context
     const others = new AbortController()
@@ -136,7 +139,7 @@ class Poll {
       leaving.removeEventListener('abort', onGone)
       others.abort(new ZonewiseError('RPC_TIMED_OUT', 'another shard had news'))
     }
-    if (shards.length > 1) await this.#planAll(shards)
+    if (shards.length > 1 && !this.#wanted.some(isRefused)) await this.#planAll(shards)
   }
 
   /** What one shard must have more at least before all together can have enough. */
@@ -160,6 +163,10 @@ class Poll {
     })
     planned?.forEach((one, i) => { wanted[i]!.planned = one })
   }
+}
+
+function isRefused({ planned }: Wanted): boolean {
+  return planned !== null && planned.errorCode !== 0
 }
 
 /** Waiting longer would bring no more. */

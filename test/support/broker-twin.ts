@@ -1,8 +1,9 @@
 /**
  * A broker for tests of the gateway: it leads every shard, gives out offsets, plans and reads, all in memory and at
- * once. `decide` and `canRead` are the places where a test makes it fail.
+ * once. `decide`, `canRead` and `canWait` are where a test makes it fail.
  */
 import type { MemoryPool } from '#shared/binary/memory-pool.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { chunkKey, type Source } from '#shared/object/chunk-ref.ts'
 import { AnswersWriter, forEachRow } from '#shared/rpc/commit-rows.ts'
 import { CHUNK_STATUS, commitCall, type CommitRequest, type CommitResponse } from '#shared/rpc/commit.ts'
@@ -25,6 +26,8 @@ export class BrokerTwin {
   /** Takes the place of the leader's decision unless it returns null. */
   decide: (request: CommitRequest) => CommitResponse | Promise<CommitResponse> | null = () => null
   canRead: (key: string) => boolean = () => true
+  /** A view that nothing proves to follow answers at once, and lets nobody wait. */
+  canWait: (request: PlanRequest) => boolean = () => true
   readonly #store: ObjectStore
   readonly #memory: MemoryPool
   readonly #runtime: Runtime
@@ -99,6 +102,7 @@ export class BrokerTwin {
     const isEnough = ({ partitions }: PlanResponse): boolean =>
       partitions.some(({ errorCode }) => errorCode !== 0) || bytesOf(partitions) >= request.minBytes
     if (request.waitMs === 0 || isEnough(look())) return Promise.resolve(look())
+    if (!this.canWait(request)) return Promise.reject(new ZonewiseError('VIEW_STALE', 'view of a shard cannot follow'))
     return new Promise((resolve) => {
       const finish = (): void => { this.#waiters.delete(wake); cancel(); resolve(look()) }
       const wake = (): void => { if (isEnough(look())) finish() }

@@ -123,6 +123,24 @@ test('fetch: at the end of the log it waits, and wakes at the first record of an
   assert.equal(t.broker.waiting, 0) // the others wait no more
 })
 
+test('fetch: a shard that lets nobody wait ends the wait for all: it is not asked again and again', async () => {
+  const t = setUp()
+  let refused = 0
+  const first = { partition: 0 }
+  t.broker.canWait = ({ partitions }) => {
+    if (partitions.every(({ partition }) => partition !== first.partition)) return true
+    return ++refused > 10 // a gateway that asks for ever ends all the same
+  }
+  const others = Array.from({ length: COUNT - 1 }, (_, i) => ({ partition: i + 1 }))
+  const fetching = begin(t, requestOf([first, ...others], { maxWaitMs: 500 }))
+  await t.runtime.settle()
+  assert.equal(refused, 1)
+  const answers = fetching.answer!.responses.flatMap(({ partitions }) => partitions)
+  const refusing = answers.filter(({ errorCode }) => errorCode === KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER)
+  assert(refusing.some(({ partitionIndex }) => partitionIndex === first.partition))
+  assert(refusing.length < COUNT) // of that shard only
+})
+
 test('fetch: answers empty when its time is over', async () => {
   const t = setUp()
   const fetching = begin(t, requestOf([{ partition: 0 }, { partition: 1 }, { partition: 2 }], { maxWaitMs: 500 }))
