@@ -1,12 +1,14 @@
 /** `zonewise bench`: a producer and a consumer in each zone of a running cluster, and how fast each of them was. */
 import { randomBytes } from 'node:crypto'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import type { Place } from '../load/raw-client.ts'
 import { loadZones, type ZoneResult } from '../load/zone-load.ts'
 import { type Arguments, splitHostPort, wholeFlag } from './arguments.ts'
 import { EXIT, type Terminal } from './command.ts'
+import { httpAddress } from './http-client.ts'
+import { askNodes } from './node.ts'
 import { bytesText, textTable } from './text-table.ts'
 
-const SERVERS_DEFAULT = '127.0.0.1:19092,127.0.0.1:29092,127.0.0.1:39092'
 const MIB = 2 ** 20
 const DEFAULTS = { rate: 10 * MIB, recordBytes: 1_024, seconds: 30, partitions: 6 } as const
 const LIMITS = {
@@ -15,12 +17,8 @@ const LIMITS = {
 } as const
 
 export async function bench(args: Arguments, terminal: Terminal): Promise<number> {
-  const servers = args.flags.get('bootstrap-server') ?? terminal.env['ZONEWISE_BOOTSTRAP_SERVER'] ?? SERVERS_DEFAULT
-  const places = servers.split(',').map((server) => {
-    const place = splitHostPort(server)
-    if (place !== null) return place
-    throw new ZonewiseError('ARGUMENT_INVALID', 'a bootstrap server is not HOST:PORT', { server: `"${server}"` })
-  })
+  const servers = args.flags.get('bootstrap-server') ?? terminal.env['ZONEWISE_BOOTSTRAP_SERVER']
+  const places = placesOf(servers?.split(',') ?? await findGateways(httpAddress(args, terminal)))
   const bytesPerSecond = wholeFlag(args, 'rate', LIMITS.rate) ?? DEFAULTS.rate
   const recordBytes = wholeFlag(args, 'record-bytes', LIMITS.recordBytes) ?? DEFAULTS.recordBytes
   const seconds = wholeFlag(args, 'seconds', LIMITS.seconds) ?? DEFAULTS.seconds
@@ -40,6 +38,24 @@ export async function bench(args: Arguments, terminal: Terminal): Promise<number
   } finally {
     off()
   }
+}
+
+/** @throws ZonewiseError ARGUMENT_INVALID */
+function placesOf(servers: readonly string[]): Place[] {
+  return servers.map((server) => {
+    const place = splitHostPort(server)
+    if (place !== null) return place
+    throw new ZonewiseError('ARGUMENT_INVALID', 'a bootstrap server is not HOST:PORT', { server: `"${server}"` })
+  })
+}
+
+/** One gateway of each zone that has some, in the order of zones. */
+async function findGateways(http: string): Promise<string[]> {
+  const byZone = new Map<string, string>()
+  for (const { zone, state, kafka: [server] } of await askNodes(http))
+    if (state === 'serving' && server !== undefined && !byZone.has(zone)) byZone.set(zone, server)
+  if (byZone.size === 0) throw new ZonewiseError('CLIENT_FAILED', 'no gateway serves clients', { http })
+  return [...byZone].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, server]) => server)
 }
 
 function benchText(zones: readonly ZoneResult[]): string {

@@ -108,7 +108,8 @@ export const COMMANDS: readonly Command[] = [
     name: 'bench', words: '', wordCount: 0, settings: false,
     summary: 'Loads a running cluster from every zone and shows rates, latencies and errors.',
     flags: [
-      { flag: 'bootstrap-server', value: 'HOST:PORT,...', doc: 'A gateway of each zone (env ZONEWISE_BOOTSTRAP_SERVER, default 127.0.0.1:19092,127.0.0.1:29092,127.0.0.1:39092): a producer and a consumer of everything for each.' },
+      { flag: 'bootstrap-server', value: 'HOST:PORT,...', doc: 'A gateway of each zone (env ZONEWISE_BOOTSTRAP_SERVER): a producer and a consumer of everything for each. Without it, the node at --http is asked for them.' },
+      HTTP,
       { flag: 'rate', value: 'BYTES', doc: 'Bytes a second of all producers together (default 10485760).' },
       { flag: 'record-bytes', value: 'N', doc: 'Size of a record; batches have about 64 KiB (default 1024).' },
       { flag: 'partitions', value: 'N', doc: 'Partitions of the topic, which is made for it and deleted afterwards (default 6).' },
@@ -117,6 +118,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     examples: [
       'zonewise bench --seconds 10',
+      'zonewise bench --http 10.0.1.7:8080 --partitions 24',
       'zonewise bench --rate 52428800 --bootstrap-server 10.0.1.7:9092,10.0.2.7:9092 --json'
     ],
     run: async (args, terminal) => (await import('./bench.ts')).bench(args, terminal)

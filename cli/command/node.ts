@@ -79,7 +79,8 @@ function ledBy({ shards, leadsCatalog }: NodeRow): number {
   return shards.length + (leadsCatalog ? 1 : 0)
 }
 
-async function askNodes(address: string): Promise<readonly NodeRow[]> {
+/** The nodes of the cluster that a node is of. */
+export async function askNodes(address: string): Promise<readonly NodeRow[]> {
   const { nodes } = await askNode(address, '/api/nodes') as { readonly nodes?: readonly NodeRow[] }
   if (Array.isArray(nodes)) return nodes as readonly NodeRow[]
   throw new ZonewiseError('CLIENT_FAILED', 'the answer holds no nodes', { http: address })

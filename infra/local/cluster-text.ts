@@ -38,7 +38,6 @@ Ctrl-C stops all of it.`
 export function zonesText(plan: ClusterPlan, hosts: readonly ZoneHost[]): string {
   const [first] = plan.nodes
   const http = address({ host: first!.host, port: first!.httpPort })
-  const servers = plan.nodes.map(({ host, clientPort: port }) => address({ host, port })).join(',')
   const lines = plan.nodes.map(({ zone, host, clientPort: port }) => {
     const { namespace } = hosts.find(({ name }) => name === zone)!
     return `  ip netns exec ${namespace} npx zonewise produce demo --bootstrap-server ${address({ host, port })}`
@@ -47,7 +46,7 @@ export function zonesText(plan: ClusterPlan, hosts: readonly ZoneHost[]): string
 Each zone is a network namespace; to run a client inside one:
 ${lines.join('\n')}
 Load from every zone, and the bytes between them, live:
-  npx zonewise bench --bootstrap-server ${servers}
+  npx zonewise bench --http ${http}
   npx zonewise ledger --watch --http ${http}
 What the kernel counts between the namespaces is shown here every 10 seconds while there is traffic.`
 }

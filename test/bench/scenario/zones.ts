@@ -14,7 +14,9 @@ import { Use, usedSoFar } from '../tool/zone-watch.ts'
 import type { Figure, Scenario } from './scenario.ts'
 
 const IDLE_PARTITIONS = 1_000
+const IDLE_SECONDS = 30
 const SETTLE_MS = 10_000
+const LEADER_PARTITIONS = 48 // spread over all shards, and so over all nodes
 const RECORD_BYTES = 1_024
 const PARTITIONS = 6
 const MB = 1e6
@@ -37,7 +39,7 @@ export const zonesScenario: Scenario = {
     })
     try {
       return [
-        ...await whileIdle(zoned, 30), ...await crossing(zoned, 30), ...await acks(zoned, full ? 60 : 20),
+        ...await whileIdle(zoned, IDLE_SECONDS), ...await crossing(zoned, 30), ...await acks(zoned, full ? 60 : 20),
         ...await leaders(zoned, full ? 60 : 20)
       ]
     } finally {
@@ -99,7 +101,7 @@ async function acks(zoned: ZonedCluster, seconds: number): Promise<Figure[]> {
 async function leaders(zoned: ZonedCluster, seconds: number): Promise<Figure[]> {
   const elsewhere = places(zoned).slice(1)
   const { use, produced } = await load(zoned, {
-    places: elsewhere, bytesPerSecond: 50 * MB, seconds, consumers: false, partitions: 48
+    places: elsewhere, bytesPerSecond: 50 * MB, seconds, consumers: false, partitions: LEADER_PARTITIONS
   })
   return [
     figure('leader: taken in by other zones', produced / MB / seconds, 'MB/s'),

@@ -12,16 +12,16 @@ import { type Server, startServer, zonewise } from '#test/support/zonewise-proce
 const RATE = 3_000_000
 const SECONDS = 2
 let server: Server
-let servers: string
+let http: string
 before(async () => {
   server = await startServer(temporaryFolder())
-  servers = [0, 1, 2].map((zone) => server.bootstrap(zone)).join(',')
+  http = `${server.endpoints.http.host}:${server.endpoints.http.port}`
 })
 after(async () => { await server.end('SIGKILL') })
 
 test('bench: each zone produces its part, reads all, and is told by its name', async () => {
   const flags = ['--rate', String(RATE), '--seconds', String(SECONDS), '--partitions', '3', '--json']
-  const { code, stdout, stderr } = await zonewise(['bench', '--bootstrap-server', servers, ...flags])
+  const { code, stdout, stderr } = await zonewise(['bench', '--http', http, ...flags])
   assert.equal(code, 0, stderr)
   const { zones } = JSON.parse(stdout.toString()) as { readonly zones: readonly ZoneResult[] }
   assert.deepEqual(zones.map(({ zone }) => zone), ['zone-a', 'zone-b', 'zone-c'])
@@ -52,7 +52,8 @@ test('bench: nobody listens, or the command line is wrong: one sentence', async 
   for (const [flags, sentence] of [
     [['--bootstrap-server', '127.0.0.1:1'], /^zonewise: a gateway cannot be reached \(.*ECONNREFUSED\)/m],
     [['--bootstrap-server', 'nowhere'], /^zonewise: a bootstrap server is not HOST:PORT/m],
-    [['--rate', '0'], /^zonewise: a flag is out of range/m]
+    [['--http', '127.0.0.1:1'], /^zonewise: the node cannot be asked \(http 127.0.0.1:1,/m],
+    [['--bootstrap-server', server.bootstrap(0), '--rate', '0'], /^zonewise: a flag is out of range/m]
   ] as const) {
     const { code, stderr } = await zonewise(['bench', '--seconds', '1', ...flags])
     assert.equal(code, 1)

@@ -22,8 +22,8 @@ test('cluster:zones: payload goes through the region only, by the kernel and by 
 }, async () => {
   const cluster = new LaunchedCluster(temporaryFolder(), null)
   await cluster.says(/What the kernel counts/)
-  const [, servers = ''] = /zonewise bench --bootstrap-server (\S+)/.exec(cluster.output)!
-  const flags = ['--bootstrap-server', servers, '--rate', String(4 * MIB), '--seconds', String(SECONDS)]
+  const [, http = ''] = /zonewise bench --http (\S+)/.exec(cluster.output)!
+  const flags = ['--http', http, '--rate', String(4 * MIB), '--seconds', String(SECONDS)]
   const load = await zonewise(['bench', ...flags])
   assert.equal(load.code, 0, load.stderr)
   const [, namespace = '', server = ''] =
