@@ -14,7 +14,7 @@ if [[ ${#files[@]} -eq 0 ]]; then
   exit 1
 fi
 cd "$root"
-if [[ ${files[*]} == *test/services/zones/* && $(id -u) -eq 0 && $(uname) == Linux ]]; then
+if [[ ${files[*]} =~ test/services/(zones|cluster)/ && $(id -u) -eq 0 && $(uname) == Linux ]]; then
   need ip iproute2
   need nft nftables
 fi
