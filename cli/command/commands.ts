@@ -7,16 +7,18 @@ const CLIENT_ID: FlagSpec = { flag: 'client-id', value: 'NAME', doc: 'Name of th
 const HTTP: FlagSpec = { flag: 'http', value: 'HOST:PORT', doc: 'HTTP address of a node (env ZONEWISE_HTTP, default 127.0.0.1:8080).' }
 const JSON_OUT: FlagSpec = { flag: 'json', value: null, doc: 'Answer as JSON.' }
 
+const START: readonly FlagSpec[] = [
+  { flag: 'listener', value: 'SPEC', many: true, doc: 'zone=ZONE,port=PORT[,host=HOST][,advertised=HOST:PORT][,name=NAME]; repeat it, one a zone. Port 0 takes any free one.' },
+  { flag: 'config', value: 'FILE', doc: 'Settings as a JSON object; flags and environment variables come before it.' }
+]
+
 const client = { flags: [BOOTSTRAP, CLIENT_ID], settings: false }
 
 export const COMMANDS: readonly Command[] = [
   {
     name: 'start', words: '', wordCount: 0, settings: true,
     summary: 'Runs three zones in this process: files for the journal and the objects, one Kafka endpoint a zone.',
-    flags: [
-      { flag: 'listener', value: 'SPEC', many: true, doc: 'zone=ZONE,port=PORT[,host=HOST][,advertised=HOST:PORT][,name=NAME]; repeat it, one a zone. Port 0 takes any free one.' },
-      { flag: 'config', value: 'FILE', doc: 'Settings as a JSON object; flags and environment variables come before it.' }
-    ],
+    flags: START,
     examples: [
       'zonewise start',
       'zonewise start --data /var/lib/zonewise --log-format json',
@@ -76,6 +78,16 @@ export const COMMANDS: readonly Command[] = [
       'zonewise consume orders --group audit --max-messages 100'
     ],
     run: async (args, terminal) => (await import('./consume.ts')).consume(args, terminal)
+  },
+  {
+    name: 'doctor', words: '', wordCount: 0, settings: true,
+    summary: 'Looks at all that a start with the same flags would need (Redis, store, folder, ports, other nodes) and says what is wrong and what to do.',
+    flags: [...START, JSON_OUT],
+    examples: [
+      'zonewise doctor', 'zonewise doctor --data /var/lib/zonewise --json',
+      'zonewise doctor --node-id 1 --zone use1-az1 --roles broker --journal redis://10.0.0.9 --store s3://bucket/prefix'
+    ],
+    run: async (args, terminal) => (await import('./doctor.ts')).doctor(args, terminal)
   },
   {
     name: 'node list', words: '', wordCount: 0, settings: false,

@@ -1,16 +1,15 @@
 /** `zonewise start`: three zones in this process until it is told to stop. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { MemoryPool } from '#shared/binary/memory-pool.ts'
-import { deprecatedUses, refuseUnknown, type SettingSources, unknownEnv } from '#shared/config/settings.ts'
+import { deprecatedUses, unknownEnv } from '#shared/config/settings.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { isRedisAddress } from '#shared/journal/redis-address.ts'
 import type { Log } from '#shared/log/log.ts'
 import { Metrics } from '#shared/metrics/metrics.ts'
 import { sleep } from '#shared/runtime/runtime.ts'
-import { brokerSettings, type BrokerSettings } from '#broker/config.ts'
-import { gatewaySettings, type GatewaySettings } from '#gateway/config.ts'
-import { storeSettings } from '#shared/store/config.ts'
-import { nodeSettings, type NodeSettings } from '../config.ts'
+import type { BrokerSettings } from '#broker/config.ts'
+import type { GatewaySettings } from '#gateway/config.ts'
+import type { NodeSettings } from '../config.ts'
 import { serveHttp } from '../http/http-server.ts'
 import { exposeLedger, exposeProcess } from '../metrics.ts'
 import { startEmbedded } from '../node/embedded.ts'
@@ -21,38 +20,16 @@ import { connectionsWithin, requireOpenFiles } from '../platform/open-files.ts'
 import { newPinoLog } from '../platform/pino-log.ts'
 import { SETTINGS_TABLES } from '../settings-tables.ts'
 import { version } from '../version.ts'
-import { type Arguments, splitHostPort } from './arguments.ts'
+import type { Arguments } from './arguments.ts'
 import { EXIT, type Terminal } from './command.ts'
-import { parseListeners } from './listener-spec.ts'
 import { startInCluster } from './start-cluster.ts'
+import { readStartSettings } from './start-settings.ts'
 
 const READY_POLL_MS = 25
 const READY_REPORT_MS = 10_000
-const OTHER_FLAGS = new Set(['listener', 'config', 'help'])
-
-/** What goes without saying: in one process nobody waits for members of a group to come, and a PUT to a bucket costs. */
-function defaultsFor({ journal, store }: NodeSettings): Readonly<Record<string, unknown>> {
-  return {
-    ...(isRedisAddress(journal) ? {} : { groupInitialRebalanceDelayMs: 0 }),
-    ...(store.startsWith('s3:') ? { lingerMs: 200, idleLingerMs: 10 } : {})
-  }
-}
 
 export async function start(args: Arguments, terminal: Terminal): Promise<number> {
-  const given: SettingSources = { flags: args.flags, env: terminal.env, file: readConfigFile(args.flags.get('config')) }
-  refuseUnknown(SETTINGS_TABLES, given, OTHER_FLAGS)
-  const settings = nodeSettings.load(given)
-  const sources = { ...given, file: { ...defaultsFor(settings), ...given.file } }
-  const parts = {
-    gatewaySettings: gatewaySettings.load(sources), brokerSettings: brokerSettings.load(sources),
-    storeSettings: storeSettings.load(sources)
-  }
-  const specs = args.lists.get('listener') ?? []
-  const listeners = specs.length === 0 && isRedisAddress(settings.journal) ? [] : parseListeners(specs)
-  const httpAddress = splitHostPort(settings.http)
-  if (httpAddress === null) {
-    throw new ZonewiseError('SETTING_INVALID', 'the http address is not HOST:PORT', { http: settings.http })
-  }
+  const { given, sources, settings, parts, listeners, httpAddress } = readStartSettings(args, terminal)
   const openFilesMax = requireOpenFiles()
 
   const format = settings.logFormat === 'auto' ? (terminal.stderr.isTTY === true ? 'text' : 'json') : settings.logFormat
@@ -191,21 +168,6 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => { resolve() }, { once: true })
   })
-}
-
-function readConfigFile(path: string | undefined): Readonly<Record<string, unknown>> {
-  if (path === undefined) return {}
-  const refuse = (why: string, cause?: unknown): never => {
-    throw new ZonewiseError('SETTING_INVALID', 'the config file cannot be used', { config: path, why }, cause)
-  }
-  let value: unknown
-  try {
-    value = JSON.parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    refuse(error instanceof Error ? error.message : String(error), error)
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse('it must hold one JSON object')
-  return value as Readonly<Record<string, unknown>>
 }
 
 /** Written whole or not at all: who waits for the file may read it as soon as it is there. */

@@ -12,6 +12,7 @@ import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { measuredJournal } from '#shared/journal/measured-journal.ts'
 import { parseRedisAddress } from '#shared/journal/redis-address.ts'
 import type { RedisSettings } from '#shared/journal/redis-config.ts'
+import type { DurabilityFinding } from '#shared/journal/redis-durability-plan.ts'
 import { checkRedisDurability } from '#shared/journal/redis-durability.ts'
 import { openRedisJournal } from '#shared/journal/redis-journal.ts'
 import { Ledger, type LedgerRow } from '#shared/ledger/ledger.ts'
@@ -31,6 +32,9 @@ import { askLedgers, serveLedger } from './cluster-ledger.ts'
 import { drainNode, listNodes, serveDrain } from './cluster-nodes.ts'
 import { ZonewiseNode } from './node.ts'
 import { openStore } from './open-store.ts'
+import { FORMATS, ownInfo } from './own-info.ts'
+import { requirePeers } from './peer-check.ts'
+import { aboutCredentials } from './redis-credentials.ts'
 import { clusterReadiness, StoreProbe } from './readiness.ts'
 import type { Running, StartOptions } from './types.ts'
 
@@ -45,9 +49,6 @@ export type ClusterOptions = StartOptions & {
   readonly waiting: Waiting
 }
 
-const ZONE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
-/** Versions of `cluster.version` that this version works with. */
-const FORMATS = { min: 1, max: 1 } as const
 const HAND_OVER_GRACE_MS = 5_000
 
 /** @throws ZonewiseError: what is wrong and cannot pass by itself; nothing is left running. */
@@ -83,6 +84,10 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
   const ledger = new Ledger()
   const registry = new RedisRegistry({ redis, prefix, timer: runtime.timer, log })
   undo.push(() => { registry.close() })
+  const dial = newRpcDial(options.transportSettings.rpcDialTimeoutMs)
+  await waiting.until('the registry in Redis', () => requirePeers({
+    registry, own: info, clusterId, formats: FORMATS, dial, runtime, settings: options.transportSettings
+  }))
   const membership = new ClusterMembership({
     registry, runtime, log, clusterId, shardCount, own: info, software: version(), formats: FORMATS, settings,
     load: newEventLoopLoad(), onSuperseded: options.onFatal
@@ -90,7 +95,7 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
   await waiting.until('the registry in Redis', () => membership.join())
   undo.push(() => membership.leave())
   const transport = new NetworkTransport({
-    info, membership, dial: newRpcDial(options.transportSettings.rpcDialTimeoutMs), memory, ledger, runtime, log,
+    info, membership, dial, memory, ledger, runtime, log,
     settings: options.transportSettings
   })
   exposeTransport(metrics, info.zone, () => transport.figures())
@@ -135,29 +140,6 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
   }
 }
 
-function ownInfo({ clusterSettings, listeners }: ClusterOptions): Pick<NodeInfo, 'nodeId' |
-  'zone' | 'roles' | 'listeners'> {
-  const refuse = (why: string): never => {
-    throw new ZonewiseError('SETTING_INVALID', 'this node cannot join a cluster', { why })
-  }
-  const { nodeId } = clusterSettings
-  if (nodeId === 0) refuse('with --journal redis:// each node needs an id of its own: --node-id 1, 2, ...')
-  const names = clusterSettings.roles.split(',').map((role) => role.trim())
-  for (const name of names) {
-    if (name !== 'gateway' && name !== 'broker') refuse(`--roles: "${name}" is neither gateway nor broker`)
-  }
-  const zones = new Set(listeners.map(({ zone }) => zone))
-  const zone = clusterSettings.zone === '' ? listeners[0]?.zone ?? '' : clusterSettings.zone
-  if (zone === '') refuse('its zone is not known: --zone use1-az1')
-  if (!ZONE.test(zone)) refuse(`--zone: "${zone}" is no availability zone id, such as use1-az1`)
-  for (const other of zones) {
-    if (other !== zone) refuse(`a node is in one zone: its listeners name ${other} and ${zone}`)
-  }
-  const roles = { gateway: names.includes('gateway'), broker: names.includes('broker') }
-  if (roles.gateway && listeners.length === 0) refuse('a gateway needs a --listener')
-  return { nodeId, zone, roles, listeners: [] }
-}
-
 type OpenedRedis = { readonly redis: Redis; readonly prefix: string; readonly slotGroups: number }
 
 /** @throws ZonewiseError REDIS_UNSAFE: what would be lost, and the cure */
@@ -166,7 +148,9 @@ async function openSafeRedis(options: ClusterOptions, undo: (() => unknown)[]): 
   const address = parseRedisAddress(journal)
   const redis = openRedis(address, { runtime, settings, log })
   undo.push(() => redis.close())
-  const findings = await waiting.until('Redis', () => checkRedisDurability(redis, clusterSettings.journalDurability))
+  const check = (): Promise<DurabilityFinding[]> => checkRedisDurability(redis, clusterSettings.journalDurability)
+  const findings = await waiting.until('Redis', () =>
+    check().catch((error: unknown) => { throw aboutCredentials(error, address) }))
   for (const { kind, sentence } of findings) {
     if (kind === 'advise') log.warn('about this Redis', { redis: redis.name, sentence })
     else if (!clusterSettings.journalUnsafe) throw new ZonewiseError('REDIS_UNSAFE', sentence, { redis: redis.name })

@@ -18,7 +18,7 @@ const SIGNS_OF_LIFE = [NODES_PREFIX, 'snapshots/', 'chunks/']
  */
 export async function agreeOnClusterId(store: ObjectStore, journal: Journal, created: string): Promise<string> {
   const journalId = await journal.clusterId()
-  let storeId = await readId(store)
+  let storeId = await readClusterId(store)
   if (storeId === null && journalId !== null)
     throw new ZonewiseError('CLUSTER_MISMATCH', 'the journal belongs to a cluster, the store to none', { journal: journalId })
   if (storeId === null) storeId = await createId(store, created)
@@ -40,7 +40,8 @@ export async function hasLived(store: ObjectStore): Promise<boolean> {
   return false
 }
 
-async function readId(store: ObjectStore): Promise<string | null> {
+/** What the store says; null: it is of no cluster yet. @throws ZonewiseError OBJECT_CORRUPT, FORMAT_TOO_NEW, STORE_* */
+export async function readClusterId(store: ObjectStore): Promise<string | null> {
   const meta = await readMeta(store, KEY, FORMAT)
   return meta === null ? null : String(meta['clusterId'])
 }
@@ -51,6 +52,6 @@ async function createId(store: ObjectStore, created: string): Promise<string> {
     return created
   } catch (error) {
     if (!(error instanceof ZonewiseError) || error.code !== 'OBJECT_EXISTS') throw error
-    return (await readId(store))!
+    return (await readClusterId(store))!
   }
 }
