@@ -25,11 +25,14 @@ export async function s3ServerBinary(progress: Progress, env: NodeJS.ProcessEnv 
   const binary = join(folder, executable('versitygw'))
   mkdirSync(folder, { recursive: true })
   const making = mkdtempSync(join(folder, 'making-')) // moved when it is whole: others see all of it or nothing
+  const remove = (): void => { rmSync(making, { recursive: true, force: true }) }
+  process.once('exit', remove) // interrupted
   try {
     await build(go, making, progress, env)
     renameSync(join(making, executable('versitygw')), binary)
   } finally {
-    rmSync(making, { recursive: true, force: true })
+    process.off('exit', remove)
+    remove()
   }
   return binary
 }
