@@ -17,13 +17,14 @@ const client = { flags: [BOOTSTRAP, CLIENT_ID], settings: false }
 export const COMMANDS: readonly Command[] = [
   {
     name: 'start', words: '', wordCount: 0, settings: true,
-    summary: 'Runs three zones in this process: files for the journal and the objects, one Kafka endpoint a zone.',
+    summary: 'Runs three zones in this process, on files; or, with --journal redis://, one node of a cluster.',
     flags: START,
     examples: [
       'zonewise start',
       'zonewise start --data /var/lib/zonewise --log-format json',
       'zonewise start --listener zone=use1-az1,host=0.0.0.0,port=9092,advertised=kafka.example.com:9092',
-      'zonewise start --listener zone=a,port=0 --listener zone=b,port=0 --endpoints-file endpoints.json'
+      'zonewise start --listener zone=a,port=0 --listener zone=b,port=0 --endpoints-file endpoints.json',
+      'zonewise start --node-id 1 --listener zone=use1-az1,port=9092 --journal redis://10.0.0.9 --store s3://bucket/a'
     ],
     run: async (args, terminal) => (await import('./start.ts')).start(args, terminal)
   },
