@@ -24,7 +24,7 @@ type Said = { readonly kind: string; readonly partition: number; readonly counte
 
 /** What the application was told though nothing of it needs to be handled: connections lost, brokers down. */
 export type Told = { readonly atMs: number; readonly who: string; readonly code: string }
-export type Delivery = { readonly ackedMs: number; readonly ms: number }
+export type Delivery = { readonly ackedMs: number; readonly ackedAt: number; readonly ms: number } // ackedAt: as logs tell it
 
 export class LibrdkafkaClient {
   readonly deliveries: Delivery[] = []
@@ -68,7 +68,7 @@ export class LibrdkafkaClient {
     if (kind === 'sent') history.add({ kind, partition: where, record })
     else if (kind === 'acked') {
       history.add({ kind, partition: where, record, offset })
-      this.deliveries.push({ ackedMs: performance.now(), ms: said.ms })
+      this.deliveries.push({ ackedMs: performance.now(), ackedAt: Date.now(), ms: said.ms })
     } else if (kind === 'read') history.add({ kind, reader: name, partition: where, offset, record })
     else if (kind === 'done') this.done = true
     else if (kind === 'sent-back') {

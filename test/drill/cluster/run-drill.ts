@@ -28,7 +28,8 @@ export type DrillOptions = {
 
 export type ProbeRow = Probe & { readonly when: string; readonly zone: string }
 export type WatchRow = { readonly when: string; readonly client: string; readonly deliveries: number
-  readonly longestMs: number; readonly told: Readonly<Record<string, number>> }
+  readonly longestMs: number; readonly longestAckedAt: number // as the nodes' logs tell time
+  readonly told: Readonly<Record<string, number>> }
 
 export type DrillReport = {
   readonly name: string
@@ -143,8 +144,11 @@ class DrillRun {
       const during = deliveries.filter(({ ackedMs }) => ackedMs >= fromMs)
       const codes: Record<string, number> = {}
       for (const { atMs, code } of told) if (atMs >= fromMs) codes[code] = (codes[code] ?? 0) + 1
-      const longestMs = during.reduce((longest, { ms }) => Math.max(longest, ms), 0)
-      this.#watches.push({ when, client: `librdkafka ${ZONES[i]}`, deliveries: during.length, longestMs, told: codes })
+      const longest = during.reduce((most, one) => (one.ms > most.ms ? one : most), { ms: 0, ackedAt: 0 })
+      this.#watches.push({
+        when, client: `librdkafka ${ZONES[i]}`, deliveries: during.length, longestMs: longest.ms,
+        longestAckedAt: longest.ackedAt, told: codes
+      })
       this.#options.echo?.(`${when}: ${JSON.stringify(this.#watches.at(-1))}`)
     }
   }
