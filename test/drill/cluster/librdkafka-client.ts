@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Within } from '#infra/local/within.ts'
+import { noteSaid, type Said } from './librdkafka-said.ts'
 import type { LibrdkafkaPython } from './librdkafka-python.ts'
 import type { History } from '#test/simulation/check/history.ts'
 
@@ -18,13 +19,10 @@ export type LibrdkafkaOptions = {
   readonly history: History
 }
 
-type Said = { readonly kind: string; readonly partition: number; readonly counter: number; readonly offset: number
-  readonly producer: string; readonly ms: number; readonly who: string; readonly code: string; readonly text: string
-  readonly fatal: boolean; readonly high: number; readonly before: number }
-
 /** What the application was told though nothing of it needs to be handled: connections lost, brokers down. */
 export type Told = { readonly atMs: number; readonly who: string; readonly code: string }
-export type Delivery = { readonly ackedMs: number; readonly ackedAt: number; readonly ms: number } // ackedAt: as logs tell it
+/** `ackedMs` is of the monotonic clock, `ackedAt` of the one that logs tell. */
+export type Delivery = { readonly ackedMs: number; readonly ackedAt: number; readonly ms: number }
 
 export class LibrdkafkaClient {
   readonly deliveries: Delivery[] = []
@@ -62,20 +60,9 @@ export class LibrdkafkaClient {
 
   #take(said: Said): void {
     const { name, topic, history } = this.#options
-    const where = `${topic}/${said.partition}`
-    const record = { producer: said.producer ?? name, counter: said.counter }
-    const { kind, offset } = said
-    if (kind === 'sent') history.add({ kind, partition: where, record })
-    else if (kind === 'acked') {
-      history.add({ kind, partition: where, record, offset })
-      this.deliveries.push({ ackedMs: performance.now(), ackedAt: Date.now(), ms: said.ms })
-    } else if (kind === 'read') history.add({ kind, reader: name, partition: where, offset, record })
-    else if (kind === 'done') this.done = true
-    else if (kind === 'sent-back') {
-      const what = `${name} was shown the high watermark ${said.high} of ${where} after ${said.before}`
-      history.violation('no client is sent back', what)
-    } else if (kind === 'undelivered' || said.fatal || !said.code.startsWith('_')) {
-      history.violation('librdkafka delivers', `${name} ${where}@${said.counter}: ${said.code} ${said.text}`)
-    } else this.told.push({ atMs: performance.now(), who: `${name} ${said.who}`, code: said.code })
+    noteSaid(said, { name, topic }, history)
+    if (said.kind === 'acked') this.deliveries.push({ ackedMs: performance.now(), ackedAt: Date.now(), ms: said.ms })
+    if (said.kind === 'error') this.told.push({ atMs: performance.now(), who: `${name} ${said.who}`, code: said.code })
+    if (said.kind === 'done') this.done = true
   }
 }
