@@ -1,4 +1,5 @@
 /** Settings of the broker role. */
+import { CLUSTER_VERSIONS } from '#shared/cluster/cluster-version.ts'
 import { bool, defineSettings, int } from '#shared/config/settings.ts'
 
 const KiB = 1_024
@@ -21,6 +22,9 @@ export const brokerSettings = defineSettings('BROKER', {
   viewStaleMs: int({ unit: 'ms', default: 10 * SECOND, min: SECOND, max: 10 * MINUTE, doc: 'A view that could not follow for so long answers readers at its tail with a retriable error.' }),
   handOverMs: int({ unit: 'ms', default: 5 * SECOND, min: 100, max: 10 * MINUTE, doc: 'How long the next leader of a shard may take to read it before it is handed over all the same.' }),
   clockJumpFollow: bool({ default: false, doc: 'Whether a jump of the wall clock ahead by more than 10 minutes is followed though no two other nodes confirm it. Without it time goes on by the monotonic clock until the next start, which believes its clock.' }),
+  nodeGoneMs: int({ unit: 'ms', default: 10 * MINUTE, min: 10 * SECOND, max: 24 * 60 * MINUTE, doc: 'A node that was away for so long is dead for good under its epoch: what it wrote and did not commit is refused, and it must start again.' }),
+  catalogUpkeepMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'How often the leader of the catalog looks for dead nodes where nothing changes.' }),
+  clusterVersionMax: int({ default: CLUSTER_VERSIONS.max, min: CLUSTER_VERSIONS.min, max: CLUSTER_VERSIONS.max, doc: 'cluster.version is not raised above it: as long as it stays below what new software can do, older software can come back.' }),
   viewIdleMs: int({ unit: 'ms', default: 5 * MINUTE, min: SECOND, max: 24 * 60 * MINUTE, doc: 'A view of a shard that nobody in the zone read for so long stops following.' }),
   // journal and store
   journalSegmentBytes: int({ unit: 'bytes', default: 16 * MiB, min: 64 * KiB, max: GiB, doc: 'Size of one file of the file journal; files are written through once and used again.' }),

@@ -3,6 +3,7 @@
  * and answers when the end is durable, or REQUEST_TIMED_OUT with the intent kept. Whoever leads next goes on with it.
  */
 import { UUID_ZERO, uuidFromBytes } from '#shared/binary/uuid.ts'
+import { CLUSTER_VERSIONS, nextClusterVersion } from '#shared/cluster/cluster-version.ts'
 import { CATALOG_SHARD, type Membership } from '#shared/cluster/membership.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
@@ -16,6 +17,7 @@ import type { Transport } from '#shared/transport/transport.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { ShardLeader, ShardLeaders } from '../shard/shard-leader.ts'
 import { encodeCluster } from './catalog-entries.ts'
+import { CatalogUpkeep, type UpkeepSettings } from './catalog-upkeep.ts'
 import {
   planCreatePartitions, planCreateTopic, planDeleteTopic, planProducerIds, type CatalogLimits
 } from './catalog-plan.ts'
@@ -29,10 +31,9 @@ export type CatalogDriverOptions = {
   readonly runtime: Runtime
   readonly log: Log
   readonly limits: CatalogLimits
+  readonly upkeep: UpkeepSettings
   readonly settings: StepSettings & { readonly callsMax: number } // admin calls waiting at a time
 }
-
-const CLUSTER_VERSION = 1
 
 export class CatalogDriver {
   readonly #options: CatalogDriverOptions
@@ -54,7 +55,7 @@ export class CatalogDriver {
     const { clusterId, shardCount } = membership.current()
     const { cluster } = leader.state.catalog
     if (cluster === null) {
-      const durable = leader.append([encodeCluster({ clusterId, shardCount, clusterVersion: CLUSTER_VERSION })])
+      const durable = leader.append([encodeCluster({ clusterId, shardCount, clusterVersion: this.#firstVersion() })])
       durable.catch(() => {}) // the leadership ended: the next leader does it
     } else if (cluster.clusterId !== clusterId || cluster.shardCount !== shardCount) {
       log.error('the catalog belongs to another cluster', {
@@ -63,6 +64,14 @@ export class CatalogDriver {
       return
     }
     this.#steps = new TopicSteps(leader, { ...this.#options, timer: runtime.timer })
+    new CatalogUpkeep(leader, { ...this.#options, settings: this.#options.upkeep })
+  }
+
+  /** Of a cluster that is just being made: what all its nodes know. */
+  #firstVersion(): number {
+    const { membership, upkeep } = this.#options
+    const common = nextClusterVersion(CLUSTER_VERSIONS.min, membership.versions()) ?? CLUSTER_VERSIONS.min
+    return Math.min(common, upkeep.versionMax)
   }
 
   /** Null: this node does not lead the catalog. */

@@ -28,14 +28,19 @@ const topicCountEntry = message('TopicCountEntry', versions, { topicId: field(uu
 const producerIdBlockEntry =
   message('ProducerIdBlockEntry', versions, { firstId: field(float64), count: field(int32), timeMs: field(float64) })
 
+/** The newest life of a node that the catalog knows, and up to which its lives are closed in every shard; 0: none. */
+const nodeLifeEntry =
+  message('NodeLifeEntry', versions, { nodeId: field(int32), nodeEpoch: field(float64), closedEpoch: field(float64) })
+
 /** Bodies of the entries; topicDone and partitionsIntent are counts, topicDelete and topicGone steps. */
 export const CATALOG_MESSAGES: readonly Message<unknown>[] =
-  [clusterEntry, topicIntentEntry, topicCountEntry, topicStepEntry, producerIdBlockEntry]
+  [clusterEntry, topicIntentEntry, topicCountEntry, topicStepEntry, producerIdBlockEntry, nodeLifeEntry]
 
 export type ClusterFact = Infer<typeof clusterEntry>
 export type TopicIntent = Infer<typeof topicIntentEntry>
 export type TopicStep = Infer<typeof topicStepEntry>
 export type TopicCount = Infer<typeof topicCountEntry>
+export type NodeLife = Infer<typeof nodeLifeEntry>
 export type ProducerIdBlock = Infer<typeof producerIdBlockEntry>
 
 export type CatalogFact =
@@ -44,6 +49,7 @@ export type CatalogFact =
   | { readonly kind: typeof ENTRY_KIND.topicDone | typeof ENTRY_KIND.partitionsIntent; readonly fact: TopicCount }
   | { readonly kind: typeof ENTRY_KIND.topicDelete | typeof ENTRY_KIND.topicGone; readonly fact: TopicStep }
   | { readonly kind: typeof ENTRY_KIND.producerIdBlock; readonly fact: ProducerIdBlock }
+  | { readonly kind: typeof ENTRY_KIND.nodeLife; readonly fact: NodeLife }
 
 function lay<T>(kind: number, of: Message<T>, fact: T): Entry {
   const w = new Writer(128)
@@ -62,6 +68,7 @@ export const encodePartitionsIntent = (fact: TopicCount): Entry =>
   lay(ENTRY_KIND.partitionsIntent, topicCountEntry, fact)
 export const encodeProducerIdBlock = (fact: ProducerIdBlock): Entry =>
   lay(ENTRY_KIND.producerIdBlock, producerIdBlockEntry, fact)
+export const encodeNodeLife = (fact: NodeLife): Entry => lay(ENTRY_KIND.nodeLife, nodeLifeEntry, fact)
 
 function read<T>(of: Message<T>, body: Uint8Array): T {
   const r = new Reader(body)
@@ -80,6 +87,7 @@ export function decodeCatalogEntry({ kind, body }: Entry): CatalogFact | null {
     case ENTRY_KIND.topicDelete:
     case ENTRY_KIND.topicGone: return { kind, fact: read(topicStepEntry, body) }
     case ENTRY_KIND.producerIdBlock: return { kind, fact: read(producerIdBlockEntry, body) }
+    case ENTRY_KIND.nodeLife: return { kind, fact: read(nodeLifeEntry, body) }
     default: return null
   }
 }

@@ -1,6 +1,7 @@
 /** What the catalog takes from the settings of the process. */
 import type { BrokerSettings } from '../config.ts'
 import type { CatalogLimits } from './catalog-plan.ts'
+import type { UpkeepSettings } from './catalog-upkeep.ts'
 import type { StepSettings } from './topic-steps.ts'
 
 type TopicDefaults = { readonly numPartitions: number; readonly defaultReplicationFactor: number }
@@ -22,5 +23,14 @@ export function catalogSettings(settings: BrokerSettings): StepSettings & { read
     callTimeoutMs: settings.catalogStepTimeoutMs,
     retryMinMs: settings.catalogRetryMinMs,
     retryMaxMs: settings.catalogRetryMaxMs
+  }
+}
+
+export function upkeepSettings(settings: BrokerSettings): UpkeepSettings {
+  return {
+    roundMs: settings.catalogUpkeepMs,
+    goneMs: settings.nodeGoneMs,
+    versionMax: settings.clusterVersionMax,
+    callTimeoutMs: settings.catalogStepTimeoutMs
   }
 }

@@ -14,7 +14,8 @@ import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { ENTRY_KIND, type Entry } from '../shard/entry.ts'
 import { PRODUCER_EXPIRY_MS } from '../partition/producer-state.ts'
 import {
-  configFields, decodeCatalogEntry, type ClusterFact, type ProducerIdBlock, type TopicCount, type TopicIntent
+  configFields, decodeCatalogEntry, type ClusterFact, type NodeLife, type ProducerIdBlock, type TopicCount,
+  type TopicIntent
 } from './catalog-entries.ts'
 
 export type CatalogTopic = TopicInfo & { readonly createdMs: number }
@@ -30,6 +31,8 @@ export type CatalogState = {
   readonly producerIds: ProducerIdRange[] // ascending, dense
   /** When each name became free again by a deletion, oldest first, until it is taken, or no producer remembers it. */
   readonly freedNames: Map<string, number>
+  /** Nodes ever seen: bounded by the ids that operators give out. */
+  readonly lives: Map<number, NodeLife>
 }
 
 /**
@@ -42,7 +45,9 @@ const FREED_NAMES_MAX = 10_000 // beyond it the oldest are forgotten
 
 export function newCatalogState(): CatalogState {
   return {
-    cluster: null, topics: new Map(), topicsByName: new Map(), partitionCount: 0, producerIds: [], freedNames: new Map()
+    cluster: null, topics: new Map(), topicsByName: new Map(), partitionCount: 0, producerIds: [],
+    freedNames: new Map(),
+    lives: new Map()
   }
 }
 
@@ -64,6 +69,7 @@ export function applyCatalogEntry(state: CatalogState, entry: Entry, timeMs: num
     case ENTRY_KIND.topicDelete: return applyDelete(state, fact.topicId, timeMs)
     case ENTRY_KIND.topicGone: return applyGone(state, fact.topicId)
     case ENTRY_KIND.producerIdBlock: return applyProducerIdBlock(state.producerIds, fact)
+    case ENTRY_KIND.nodeLife: state.lives.set(fact.nodeId, fact)
   }
 }
 
@@ -138,9 +144,10 @@ function applyProducerIdBlock(ranges: ProducerIdRange[], { firstId, count, timeM
 const TOPIC_STATES = ['creating', 'ready', 'deleting'] as const
 const FORMAT_FIRST = 1 // of version 0 of the message
 const NEVER_MS = -1
+const VERSION_BEFORE_LIVES = 1
 
 /** Snapshot of a catalog, behind one byte of format (docs/object-format.md). */
-export const CATALOG_SNAPSHOT = message('CatalogSnapshot', { versions: [0, 1], flexibleSince: null }, {
+export const CATALOG_SNAPSHOT = message('CatalogSnapshot', { versions: [0, 2], flexibleSince: null }, {
   // none or one
   cluster: field(array(struct({ clusterId: field(string), shardCount: field(int32), clusterVersion: field(int32) }))),
   topics: field(array(struct({
@@ -150,14 +157,18 @@ export const CATALOG_SNAPSHOT = message('CatalogSnapshot', { versions: [0, 1], f
     replacedMs: field(float64, { since: 1, default: NEVER_MS })
   }))),
   producerIds: field(array(struct({ firstId: field(float64), endId: field(float64), timeMs: field(float64) }))),
-  freedNames: field(array(struct({ name: field(string), freedMs: field(float64) })), { since: 1 })
+  freedNames: field(array(struct({ name: field(string), freedMs: field(float64) })), { since: 1 }),
+  lives: field(array(struct(
+    { nodeId: field(int32), nodeEpoch: field(float64), closedEpoch: field(float64) }
+  )), { since: 2 })
 })
 
 /** Copies the state out: the chunks no longer change when it does. */
 export function encodeCatalogState(state: CatalogState): Uint8Array[] {
   const w = new Writer(4_096)
-  w.uint8(FORMAT_FIRST + CATALOG_SNAPSHOT.versionMax)
-  encodeMessage(CATALOG_SNAPSHOT, CATALOG_SNAPSHOT.versionMax, {
+  const version = state.lives.size > 0 ? CATALOG_SNAPSHOT.versionMax : VERSION_BEFORE_LIVES // as old as it can be
+  w.uint8(FORMAT_FIRST + version)
+  encodeMessage(CATALOG_SNAPSHOT, version, {
     cluster: state.cluster === null ? [] : [state.cluster],
     topics: [...state.topics.values()].map((topic) => ({
       ...topic,
@@ -166,7 +177,8 @@ export function encodeCatalogState(state: CatalogState): Uint8Array[] {
       state: TOPIC_STATES.indexOf(topic.state)
     })),
     producerIds: state.producerIds,
-    freedNames: Array.from(state.freedNames, ([name, freedMs]) => ({ name, freedMs }))
+    freedNames: Array.from(state.freedNames, ([name, freedMs]) => ({ name, freedMs })),
+    lives: [...state.lives.values()]
   }, w)
   return w.finish()
 }
@@ -196,5 +208,6 @@ export function decodeCatalogState(bytes: Uint8Array): CatalogState {
   }
   state.producerIds.push(...held.producerIds)
   for (const { name, freedMs } of held.freedNames) state.freedNames.set(name, freedMs)
+  for (const life of held.lives) state.lives.set(life.nodeId, life)
   return state
 }

@@ -1,6 +1,7 @@
 /** The catalog as every node reads it: its view of the catalog shard. */
 import { CATALOG_SHARD } from '#shared/cluster/membership.ts'
 import type { CatalogReader, TopicInfo } from '#shared/cluster/catalog-reader.ts'
+import { CLUSTER_VERSIONS } from '#shared/cluster/cluster-version.ts'
 import type { Cancel, Timer } from '#shared/runtime/runtime.ts'
 import type { ShardView, ShardViews } from '../shard/shard-view.ts'
 import type { CatalogState } from './catalog-state.ts'
@@ -54,6 +55,10 @@ export class CatalogView implements CatalogReader {
     }
     const range = ranges[low]
     return range !== undefined && producerId >= range.firstId ? range.timeMs : null
+  }
+
+  clusterVersion(): number {
+    return this.#catalog.cluster?.clusterVersion ?? CLUSTER_VERSIONS.min
   }
 
   watch(fn: () => void): () => void {

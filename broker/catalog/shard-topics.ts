@@ -1,15 +1,16 @@
 /**
- * The second step of topic creation and deletion, on the leader of a data shard: journals `create` or `drop`.
+ * What the leader of the catalog asks of the leader of a data shard: the second step of topic creation and deletion
+ * (journals `create` or `drop`), and the end of dead nodes' sources.
  * A create that was long on its way must not come after the topic's drop: both hold the topic's lock, and a create asks
  * the catalog, by a barrier begun under the lock, whether the topic still is. A drop is only ever sent after the
  * deletion is durable in the catalog, so a create behind it sees the deletion, and one before it is undone by it.
  */
 import type { CatalogReader } from '#shared/cluster/catalog-reader.ts'
 import { shardOfPartition } from '#shared/cluster/placement.ts'
-import { shardTopicCall, type OutcomeResponse, type ShardTopicRequest } from '#shared/rpc/admin.ts'
+import { closeSourcesCall, shardTopicCall, type OutcomeResponse, type ShardTopicRequest } from '#shared/rpc/admin.ts'
 import type { CallContext, Transport } from '#shared/transport/transport.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
-import { encodeCreatePartitions, encodeDropPartitions } from '../partition/partition-entries.ts'
+import { encodeCloseSources, encodeCreatePartitions, encodeDropPartitions } from '../partition/partition-entries.ts'
 import { findPartition } from '../partition/partitions-state.ts'
 import type { ShardLeader, ShardLeaders } from '../shard/shard-leader.ts'
 import { KeyedLock } from './keyed-lock.ts'
@@ -24,7 +25,8 @@ export type ShardTopicsOptions = {
 const DONE: OutcomeResponse = { errorCode: KAFKA_ERROR.NONE, errorMessage: null }
 
 /**
- * Serves shardTopicCall: NOT_LEADER_OR_FOLLOWER where this node does not lead, UNKNOWN_TOPIC_ID for a deleted topic.
+ * Serves closeSourcesCall, and shardTopicCall: NOT_LEADER_OR_FOLLOWER where this node does not lead, UNKNOWN_TOPIC_ID
+ * for a deleted topic.
  */
 export function serveShardTopics({ transport, leaders, catalog, shardCount }: ShardTopicsOptions): void {
   const locks = new KeyedLock()
@@ -36,6 +38,16 @@ export function serveShardTopics({ transport, leaders, catalog, shardCount }: Sh
     signal.throwIfAborted() // the caller gave up while this waited, and asks again
     return request.drop ? drop(leader, request) : create(leader, request, signal)
   }))
+
+  transport.serve(closeSourcesCall, async ({ shard, lives }) => {
+    const leader = leaders.leader(shard)
+    if (leader === null) return { errorCode: KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER, errorMessage: null }
+    const { closedEpochs } = leader.state.partitions
+    const open = lives.filter(({ nodeId, nodeEpoch }) => nodeEpoch > (closedEpochs.get(nodeId) ?? -Infinity))
+    if (open.length > 0) await leader.append([encodeCloseSources(open)])
+    else await leader.proof()
+    return DONE
+  })
 
   async function create(
     leader: ShardLeader, request: ShardTopicRequest, signal: CallContext['signal']

@@ -1,7 +1,7 @@
 /**
  * The commit entry: what a shard decided about one chunk. All big-endian (docs/object-format.md):
  *   head (37 bytes)   nodeId i32 | nodeEpoch f64 | nonce 8 bytes | lane u8 | chunkSeq f64 | checksum u32 |
- *                     partitionCount u32
+ *                     partitionCount u32; commitFloor: then floorBehind u32 (chunkSeq - the source's floor)
  *   partition (24)    localId u32 (0xffffffff: unknown here) | baseOffset f64 | logStartOffset f64 | batchCount u32
  *   batch             flags u8, then
  *     1 accepted        position u32 | length u32 | recordCount u32 | maxTimestamp f64                      21 bytes
@@ -14,12 +14,14 @@ import type { Source } from '#shared/object/chunk-ref.ts'
 import { ENTRY_KIND, type Entry } from '../shard/entry.ts'
 
 export const COMMIT_ENTRY =
-  { headBytes: 37, partitionBytes: 24, batchBytesMax: 35, unknownPartition: 0xffff_ffff } as const
+  { headBytes: 37, floorBytes: 4, partitionBytes: 24, batchBytesMax: 35, unknownPartition: 0xffff_ffff } as const
+const BEHIND_MAX = 0xffff_ffff // a floor further behind is stated as lower than it is, which is safe
 const ACCEPTED = 1
 const IDEMPOTENT = 2
 
 export type CommitEntryVisitor = {
-  chunk?(source: Source, chunkSeq: number, checksum: number): void
+  /** `floor` is -1 where the entry states none. */
+  chunk?(source: Source, chunkSeq: number, checksum: number, floor: number): void
   partition?(localId: number, baseOffset: number, logStartOffset: number, batchCount: number): void
   /** An accepted batch; producerId is -1 for one that is not idempotent. */
   batch?(
@@ -34,13 +36,15 @@ export type CommitEntryVisitor = {
 export class CommitEntryWriter {
   readonly #bytes: Uint8Array
   readonly #view: DataView
+  readonly #kind: number
   #at: number = COMMIT_ENTRY.headBytes
   #partitionCount = 0
 
+  /** `floor`: the oldest chunkSeq of the source that is not decided everywhere; left out: not to be written down. */
   constructor(source: Source, chunkSeq: number, checksum: number, room: {
     readonly partitionCount: number; readonly batchCount: number
-  }) {
-    const size = COMMIT_ENTRY.headBytes +
+  }, floor?: number) {
+    const size = COMMIT_ENTRY.headBytes + COMMIT_ENTRY.floorBytes +
       room.partitionCount * COMMIT_ENTRY.partitionBytes + room.batchCount * COMMIT_ENTRY.batchBytesMax
     this.#bytes = Buffer.allocUnsafeSlow(size)
     this.#view = new DataView(this.#bytes.buffer)
@@ -52,6 +56,10 @@ export class CommitEntryWriter {
     view.setUint8(20, source.lane)
     view.setFloat64(21, chunkSeq)
     view.setUint32(29, checksum)
+    this.#kind = floor === undefined ? ENTRY_KIND.commit : ENTRY_KIND.commitFloor
+    if (floor === undefined) return
+    view.setUint32(COMMIT_ENTRY.headBytes, Math.min(Math.max(chunkSeq - floor, 0), BEHIND_MAX))
+    this.#at += COMMIT_ENTRY.floorBytes
   }
 
   partition(localId: number, baseOffset: number, logStartOffset: number, batchCount: number): void {
@@ -95,27 +103,32 @@ export class CommitEntryWriter {
     this.#view.setUint32(33, this.#partitionCount)
     // A copy of the right size, where the worst case is far off: the journal keeps recent groups in memory.
     const used = this.#bytes.subarray(0, this.#at)
-    return { kind: ENTRY_KIND.commit, body: this.#at * 2 < this.#bytes.byteLength ? Uint8Array.from(used) : used }
+    return { kind: this.#kind, body: this.#at * 2 < this.#bytes.byteLength ? Uint8Array.from(used) : used }
   }
 }
 
 const hex8 = (value: number): string => value.toString(16).padStart(8, '0')
 
+export function isCommit({ kind }: Entry): boolean {
+  return kind === ENTRY_KIND.commit || kind === ENTRY_KIND.commitFloor
+}
+
 /**
  * Reads an entry by calling the visitor's functions in order. The bytes are under the journal's CRC: a bad one
  * is a bug.
  */
-export function readCommitEntry(body: Uint8Array, visit: CommitEntryVisitor): void {
+export function readCommitEntry({ kind, body }: Entry, visit: CommitEntryVisitor): void {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
+  const hasFloor = kind === ENTRY_KIND.commitFloor
   if (visit.chunk !== undefined) {
     const nonce = hex8(view.getUint32(12)) + hex8(view.getUint32(16))
     visit.chunk(
       { nodeId: view.getInt32(0), nodeEpoch: view.getFloat64(4), nonce, lane: view.getUint8(20) }, view.getFloat64(21),
-      view.getUint32(29)
+      view.getUint32(29), hasFloor ? view.getFloat64(21) - view.getUint32(COMMIT_ENTRY.headBytes) : -1
     )
   }
   const partitionCount = view.getUint32(33)
-  let at: number = COMMIT_ENTRY.headBytes
+  let at: number = COMMIT_ENTRY.headBytes + (hasFloor ? COMMIT_ENTRY.floorBytes : 0)
   for (let p = 0; p < partitionCount; p++) {
     const localId = view.getUint32(at)
     let baseOffset = view.getFloat64(at + 4)

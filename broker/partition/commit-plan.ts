@@ -12,7 +12,10 @@ import { judgeSequence, withBatch, type ProducerState } from './producer-state.t
 import { judgeChunk, windowKey, type WindowVerdict } from './source-window.ts'
 
 export type ChunkCommit =
-  { readonly source: Source; readonly chunkSeq: number; readonly checksum: number; readonly rows: Uint8Array }
+  {
+    readonly source: Source; readonly chunkSeq: number; readonly checksum: number; readonly rows: Uint8Array
+    readonly floor?: number // of the source; left out where it may not be written down
+  }
 
 export type CommitPlan = { readonly kind: 'new'; readonly entry: Entry } | Exclude<WindowVerdict, { kind: 'new' }>
 
@@ -24,14 +27,14 @@ export function planCommit(
   state: PartitionsState, chunk: ChunkCommit, nowMs: number,
   mayBeForgotten: (producerId: number, topicId: string) => boolean
 ): CommitPlan {
-  const { source, chunkSeq, checksum, rows } = chunk
-  const verdict = judgeChunk(state.sources.get(windowKey(source)), source, chunkSeq, checksum)
+  const { source, chunkSeq, checksum, rows, floor } = chunk
+  const verdict = judgeChunk(state.sources.get(windowKey(source)), chunk, state.closedEpochs.get(source.nodeId))
   if (verdict.kind !== 'new') return verdict
   const room = { partitionCount: 0, batchCount: 0 }
   forEachRow(
     rows, (_topicId, _partition, batchCount) => { room.partitionCount += 1; room.batchCount += batchCount }, () => {}
   )
-  const writer = new CommitEntryWriter(source, chunkSeq, checksum, room)
+  const writer = new CommitEntryWriter(source, chunkSeq, checksum, room, floor)
   let current: PartitionState | undefined
   let nextOffset = 0
   let tried = new Map<number, ProducerState>() // producers of the current partition as this chunk changes them

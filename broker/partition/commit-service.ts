@@ -3,6 +3,7 @@
  * durable. A chunk that cannot be decided now stops the request there: later chunks are not decided either.
  */
 import type { CatalogReader } from '#shared/cluster/catalog-reader.ts'
+import { SINCE } from '#shared/cluster/cluster-version.ts'
 import { explain } from '#shared/errors/zonewise-error.ts'
 import type { Membership } from '#shared/cluster/membership.ts'
 import type { Log } from '#shared/log/log.ts'
@@ -53,8 +54,9 @@ export class CommitService {
   }
 
   #decide(leadership: Leadership, request: CommitRequest): { chunks: Answer[]; durable: Promise<void> } {
-    const { host, settings, log } = this.#parts
+    const { host, settings, log, catalog } = this.#parts
     const { shard, source } = request
+    const floor = catalog.clusterVersion() >= SINCE.sourceFloors ? { floor: request.floor } : {}
     const chunks: Answer[] = []
     let durable: Promise<void> | null = null
     let decided = true
@@ -65,10 +67,14 @@ export class CommitService {
         continue
       }
       const nowMs = leadership.nowMs()
-      const plan = planCommit(leadership.state.partitions, { source, chunkSeq, checksum, rows }, nowMs, (id, topicId) => this.#mayBeForgotten(id, topicId, nowMs))
+      const chunk = { source, chunkSeq, checksum, rows, ...floor }
+      const plan = planCommit(
+        leadership.state.partitions, chunk, nowMs, (id, topicId) => this.#mayBeForgotten(id, topicId, nowMs)
+      )
       if (plan.kind === 'refused') {
         log.error('chunk refused', { shard, chunkSeq, nodeId: source.nodeId, nodeEpoch: source.nodeEpoch, reason: plan.reason })
-        chunks.push({ chunkSeq, status: CHUNK_STATUS.refused, answers: NONE })
+        const status = plan.reason === 'closed' ? CHUNK_STATUS.closed : CHUNK_STATUS.refused
+        chunks.push({ chunkSeq, status, answers: NONE })
       } else if (plan.kind === 'known') {
         chunks.push({ chunkSeq, status: CHUNK_STATUS.answered, answers: plan.answers })
       } else {

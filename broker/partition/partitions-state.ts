@@ -6,10 +6,10 @@ import assert from 'node:assert/strict'
 import type { Source } from '#shared/object/chunk-ref.ts'
 import { AnswersWriter } from '#shared/rpc/commit-rows.ts'
 import { ENTRY_KIND, type Entry } from '../shard/entry.ts'
-import { COMMIT_ENTRY, readCommitEntry } from './commit-entry.ts'
-import { decodeCreatePartitions, decodeDropPartitions } from './partition-entries.ts'
+import { COMMIT_ENTRY, isCommit, readCommitEntry } from './commit-entry.ts'
+import { decodeCloseSources, decodeCreatePartitions, decodeDropPartitions } from './partition-entries.ts'
 import { PRODUCER_EXPIRY_MS, withBatch, type ProducerState } from './producer-state.ts'
-import { rememberChunk, type SourceWindow } from './source-window.ts'
+import { closeLives, rememberChunk, type SourceWindow } from './source-window.ts'
 
 export type PartitionState = {
   readonly localId: number // small, stable, never used again in this shard
@@ -25,10 +25,11 @@ export type PartitionsState = {
   readonly byKey: Map<string, PartitionState>
   readonly byLocalId: (PartitionState | undefined)[]
   readonly sources: Map<string, SourceWindow>
+  readonly closedEpochs: Map<number, number> // node id to the newest of its lives that is closed
 }
 
 export function newPartitionsState(): PartitionsState {
-  return { byKey: new Map(), byLocalId: [], sources: new Map() }
+  return { byKey: new Map(), byLocalId: [], sources: new Map(), closedEpochs: new Map() }
 }
 
 export function partitionKey(topicId: string, partition: number): string {
@@ -39,11 +40,12 @@ export function findPartition(state: PartitionsState, topicId: string, partition
   return state.byKey.get(partitionKey(topicId, partition))
 }
 
-/** Applies createPartitions, dropPartitions or commit, in place. */
+/** Applies createPartitions, dropPartitions, a commit or closeSources, in place. */
 export function applyPartitionEntry(state: PartitionsState, entry: Entry, timeMs: number): void {
-  if (entry.kind === ENTRY_KIND.commit) applyCommit(state, entry.body, timeMs)
+  if (isCommit(entry)) applyCommit(state, entry, timeMs)
   else if (entry.kind === ENTRY_KIND.createPartitions) applyCreate(state, entry.body)
   else if (entry.kind === ENTRY_KIND.dropPartitions) applyDrop(state, entry.body)
+  else if (entry.kind === ENTRY_KIND.closeSources) applyClose(state, entry.body)
   else assert.fail(`entry kind ${entry.kind} is not a partition's`)
 }
 
@@ -70,13 +72,17 @@ function applyDrop(state: PartitionsState, body: Uint8Array): void {
   }
 }
 
-function applyCommit(state: PartitionsState, body: Uint8Array, timeMs: number): void {
+function applyClose({ sources, closedEpochs }: PartitionsState, body: Uint8Array): void {
+  for (const { nodeId, nodeEpoch } of decodeCloseSources(body)) closeLives(sources, closedEpochs, nodeId, nodeEpoch)
+}
+
+function applyCommit(state: PartitionsState, entry: Entry, timeMs: number): void {
   const answers = new AnswersWriter()
   let current: PartitionState | undefined
-  let [logStart, checksum, chunkSeq] = [0, 0, 0]
+  let [logStart, checksum, chunkSeq, floor] = [0, 0, 0, -1]
   let source: Source | null = null
-  readCommitEntry(body, {
-    chunk(chunkSource, seq, sum) { source = chunkSource; chunkSeq = seq; checksum = sum },
+  readCommitEntry(entry, {
+    chunk(chunkSource, seq, sum, stated) { source = chunkSource; chunkSeq = seq; checksum = sum; floor = stated },
     partition(localId, baseOffset, logStartOffset) {
       logStart = logStartOffset
       current = localId === COMMIT_ENTRY.unknownPartition ? undefined : state.byLocalId[localId]
@@ -99,7 +105,7 @@ function applyCommit(state: PartitionsState, body: Uint8Array, timeMs: number): 
     refused(_localId, errorCode, baseOffset) { answers.add(errorCode, baseOffset, -1, errorCode === 0 ? logStart : -1) }
   })
   assert(source !== null)
-  rememberChunk(state.sources, source, { chunkSeq, checksum, answers: answers.finish() })
+  rememberChunk(state.sources, source, { chunkSeq, checksum, answers: answers.finish() }, floor)
 }
 
 function sweepProducers(partition: PartitionState, timeMs: number): void {

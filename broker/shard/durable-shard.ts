@@ -4,8 +4,8 @@
  */
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { comparePositions, POSITION_NONE, positionText, type JournalGroup, type Position } from '#shared/journal/journal.ts'
-import { readCommitEntry } from '../partition/commit-entry.ts'
-import { decodeGroup, ENTRY_KIND, type Entry } from './entry.ts'
+import { isCommit, readCommitEntry } from '../partition/commit-entry.ts'
+import { decodeGroup, type Entry } from './entry.ts'
 import { applyIndexEntry, newShardIndex, type ShardIndex } from './shard-index.ts'
 import { applyEntry, newShardState, type ShardState } from './shard-state.ts'
 
@@ -57,5 +57,5 @@ export function takeGroup(durable: DurableShard, group: JournalGroup): Taken {
 function apply(durable: DurableShard, entry: Entry, timeMs: number, changed: Set<number>): void {
   applyEntry(durable.state, entry, timeMs)
   applyIndexEntry(durable.index, entry)
-  if (entry.kind === ENTRY_KIND.commit) readCommitEntry(entry.body, { partition: (localId) => { changed.add(localId) } })
+  if (isCommit(entry)) readCommitEntry(entry, { partition: (localId) => { changed.add(localId) } })
 }

@@ -9,9 +9,10 @@ export const GROUP_FORMAT = { version: 1, headerBytes: 13, entryHeaderBytes: 6 }
 
 /** Kinds are never reused. An unknown kind quarantines the shard. */
 export const ENTRY_KIND = {
-  createPartitions: 1, dropPartitions: 2, commit: 3,
+  createPartitions: 1, dropPartitions: 2, commit: 3, commitFloor: 4, closeSources: 5,
   groupGeneration: 10, groupOffsets: 11, groupDelete: 12,
-  cluster: 20, topicIntent: 21, topicDone: 22, topicDelete: 23, topicGone: 24, partitionsIntent: 25, producerIdBlock: 26
+  cluster: 20, topicIntent: 21, topicDone: 22, topicDelete: 23, topicGone: 24, partitionsIntent: 25,
+  producerIdBlock: 26, nodeLife: 27
 } as const
 
 export type Entry = { readonly kind: number; readonly body: Uint8Array }

@@ -38,8 +38,8 @@ export class LeaderClock implements Clock {
   /** A clock that was announced has gone on as ours has. */
   #others(monotonicMs: number): number[] {
     const { nodeId, membership } = this.#parts
-    return membership.current().nodes.flatMap((node) =>
-      node.nodeId === nodeId || node.clock === undefined ? [] : node.clock.wallMs + monotonicMs - node.clock.heardMs)
+    return [...membership.clocks()].flatMap(([id, { wallMs, heardMs }]) =>
+      id === nodeId ? [] : wallMs + monotonicMs - heardMs)
   }
 
   #tell(aheadMs: number, otherClocks: number): void {

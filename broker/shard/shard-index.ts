@@ -10,7 +10,7 @@
  * Columns lie as they are in memory: little-endian, all values of one field, then all of the next.
  */
 import { sourceName, type ChunkRef, type Source } from '#shared/object/chunk-ref.ts'
-import { readCommitEntry } from '../partition/commit-entry.ts'
+import { isCommit, readCommitEntry } from '../partition/commit-entry.ts'
 import { decodeCreatePartitions, decodeDropPartitions } from '../partition/partition-entries.ts'
 import { ENTRY_KIND, type Entry } from './entry.ts'
 
@@ -72,16 +72,16 @@ export function newPartitionIndex(topicId: string, partition: number): Partition
 
 /** Applies one entry, in place, after the shard's state took it; entries of other kinds change nothing here. */
 export function applyIndexEntry(index: ShardIndex, entry: Entry): void {
-  if (entry.kind === ENTRY_KIND.commit) applyCommit(index, entry.body)
+  if (isCommit(entry)) applyCommit(index, entry)
   else if (entry.kind === ENTRY_KIND.createPartitions) applyCreate(index, entry.body)
   else if (entry.kind === ENTRY_KIND.dropPartitions) applyDrop(index, entry.body)
 }
 
-function applyCommit(index: ShardIndex, body: Uint8Array): void {
+function applyCommit(index: ShardIndex, entry: Entry): void {
   let source: Source | null = null
   let chunkSeq = 0
   let objectId = -1
-  readCommitEntry(body, {
+  readCommitEntry(entry, {
     chunk(chunkSource, seq) { source = chunkSource; chunkSeq = seq },
     batch(localId, position, length, recordCount, maxTimestamp, baseOffset) {
       if (objectId === -1 && source !== null) objectId = addObject(index.objects, source, chunkSeq)

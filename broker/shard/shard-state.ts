@@ -25,6 +25,6 @@ export function applyEntry(state: ShardState, entry: Entry, timeMs: number): voi
   const { kind } = entry
   if (kind < ENTRY_KIND.groupGeneration) applyPartitionEntry(state.partitions, entry, timeMs)
   else if (kind < ENTRY_KIND.cluster) applyGroupEntry(state.groups, entry, timeMs)
-  else if (kind <= ENTRY_KIND.producerIdBlock) applyCatalogEntry(state.catalog, entry, timeMs)
+  else if (kind <= ENTRY_KIND.nodeLife) applyCatalogEntry(state.catalog, entry, timeMs)
   else throw new ZonewiseError('FORMAT_TOO_NEW', 'journal entry of an unknown kind', { kind })
 }

@@ -1,5 +1,6 @@
 /** `zonewise doctor`: looks at all that a start with the same flags would need; makes and changes nothing. */
 import { existsSync } from 'node:fs'
+import { CLUSTER_VERSIONS } from '#shared/cluster/cluster-version.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { openRedisJournal } from '#shared/journal/redis-journal.ts'
 import { isRedisAddress, parseRedisAddress } from '#shared/journal/redis-address.ts'
@@ -13,7 +14,7 @@ import { failure, type Finding, findingLine, ok, warn } from '../doctor/finding.
 import { checkFolder, checkOpenFiles, checkPort } from '../doctor/machine-checks.ts'
 import { checkRedis } from '../doctor/redis-checks.ts'
 import { checkStore } from '../doctor/store-checks.ts'
-import { FORMATS, ownInfo } from '../node/own-info.ts'
+import { ownInfo } from '../node/own-info.ts'
 import type { OpenedStore } from '../node/open-store.ts'
 import { nodeRuntime } from '../platform/node-runtime.ts'
 import { openRedis } from '../platform/redis.ts'
@@ -136,7 +137,7 @@ async function examineCluster(start: StartSettings, opened: OpenedStore | null, 
       if (clusterId !== null) {
         findings.push(...await checkPeers({
           registry, own: { nodeId: PROBE_NODE_ID, nodeEpoch: 0, zone: own.zone }, ignored: own.nodeId,
-          clusterId, formats: FORMATS, dial: newRpcDial(transport.rpcDialTimeoutMs), runtime: nodeRuntime,
+          clusterId, formats: CLUSTER_VERSIONS, dial: newRpcDial(transport.rpcDialTimeoutMs), runtime: nodeRuntime,
           settings: transport
         }))
       }

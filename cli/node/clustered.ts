@@ -4,6 +4,7 @@
  */
 import type { Waiting } from './waiting.ts'
 import { ClusterMembership } from '#shared/cluster/cluster-membership.ts'
+import { CLUSTER_VERSIONS } from '#shared/cluster/cluster-version.ts'
 import type { ListenerInfo, NodeAddress, NodeInfo } from '#shared/cluster/membership.ts'
 import { knownZones } from '#shared/cluster/known-zones.ts'
 import { nextNodeEpoch } from '#shared/cluster/node-epoch.ts'
@@ -32,7 +33,7 @@ import { askLedgers, serveLedger } from './cluster-ledger.ts'
 import { drainNode, listNodes, serveDrain } from './cluster-nodes.ts'
 import { ZonewiseNode } from './node.ts'
 import { openStore } from './open-store.ts'
-import { FORMATS, ownInfo } from './own-info.ts'
+import { ownInfo } from './own-info.ts'
 import { requirePeers } from './peer-check.ts'
 import { aboutCredentials } from './redis-credentials.ts'
 import { clusterReadiness, StoreProbe } from './readiness.ts'
@@ -86,10 +87,10 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
   undo.push(() => { registry.close() })
   const dial = newRpcDial(options.transportSettings.rpcDialTimeoutMs)
   await waiting.until('the registry in Redis', () => requirePeers({
-    registry, own: info, clusterId, formats: FORMATS, dial, runtime, settings: options.transportSettings
+    registry, own: info, clusterId, formats: CLUSTER_VERSIONS, dial, runtime, settings: options.transportSettings
   }))
   const membership = new ClusterMembership({
-    registry, runtime, log, clusterId, shardCount, own: info, software: version(), formats: FORMATS, settings,
+    registry, runtime, log, clusterId, shardCount, own: info, software: version(), formats: CLUSTER_VERSIONS, settings,
     load: newEventLoopLoad(), onSuperseded: options.onFatal
   })
   await waiting.until('the registry in Redis', () => membership.join())
@@ -105,7 +106,8 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
   const how = { ledger, zone: info.zone, clock: runtime.clock, metrics }
   const node = new ZonewiseNode({
     info, membership, leases: membership, memory, network, ledger, runtime, metrics, gatewaySettings, brokerSettings,
-    log: log.child({ node: info.nodeId }), journal: measuredJournal(journal, { ...how, countedInside: true }),
+    onFatal: options.onFatal, log: log.child({ node: info.nodeId }),
+    journal: measuredJournal(journal, { ...how, countedInside: true }),
     store: await measured(how), transport, zones
   })
   serveLedger(transport, rows)

@@ -77,7 +77,7 @@ function foldersOf({ store, journal, data }: StartOptions): string[] {
 }
 
 async function startNodes(options: StartOptions, cluster: Cluster, close: () => Promise<void>): Promise<Running> {
-  const { listeners, memory, runtime, network, log, metrics, gatewaySettings, brokerSettings } = options
+  const { listeners, memory, runtime, network, log, metrics, gatewaySettings, brokerSettings, onFatal } = options
   const { clusterId, shardCount, store: { store, measured }, journal } = cluster
   const ledger = new Ledger()
   const hub = new InProcessNetwork({ ledger, timer: runtime.timer })
@@ -89,7 +89,7 @@ async function startNodes(options: StartOptions, cluster: Cluster, close: () => 
   const nodes = await Promise.all(infos.map(async (info) => {
     const how = { ledger, zone: info.zone, clock: runtime.clock, metrics }
     return new ZonewiseNode({
-      info, membership, memory, network, ledger, runtime, metrics, gatewaySettings, brokerSettings,
+      info, membership, memory, network, ledger, runtime, metrics, gatewaySettings, brokerSettings, onFatal,
       log: log.child({ node: info.nodeId }), journal: measuredJournal(journal, how), store: await measured(how),
       transport: hub.attach(info)
     })

@@ -5,7 +5,7 @@
 import { BlockCache } from '#broker/cache/block-cache.ts'
 import { CacheMetrics } from '#broker/cache/metrics.ts'
 import { CatalogDriver } from '#broker/catalog/catalog-driver.ts'
-import { catalogLimits, catalogSettings } from '#broker/catalog/catalog-settings.ts'
+import { catalogLimits, catalogSettings, upkeepSettings } from '#broker/catalog/catalog-settings.ts'
 import { CatalogView } from '#broker/catalog/catalog-view.ts'
 import { exposeCatalog } from '#broker/catalog/metrics.ts'
 import { serveShardTopics } from '#broker/catalog/shard-topics.ts'
@@ -25,8 +25,11 @@ import { Gateway } from '#gateway/gateway.ts'
 import { Ingest } from '#gateway/ingest/ingest.ts'
 import { IngestMetrics } from '#gateway/ingest/metrics.ts'
 import type { MemoryPool } from '#shared/binary/memory-pool.ts'
-import { NO_LEASES, type Leases, type ListenerInfo, type Membership, type NodeInfo } from '#shared/cluster/membership.ts'
-import type { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { CLUSTER_VERSIONS } from '#shared/cluster/cluster-version.ts'
+import {
+  NO_LEASES, type Leases, type ListenerInfo, type Membership, type NodeInfo
+} from '#shared/cluster/membership.ts'
+import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Journal } from '#shared/journal/journal.ts'
 import type { Ledger } from '#shared/ledger/ledger.ts'
 import type { Log } from '#shared/log/log.ts'
@@ -49,6 +52,8 @@ export type NodeParts = {
   readonly runtime: Runtime
   readonly log: Log
   readonly metrics: Metrics
+  /** The node cannot go on, and would do no better in the same life. */
+  readonly onFatal: (error: ZonewiseError) => void
   readonly gatewaySettings: GatewaySettings
   readonly brokerSettings: BrokerSettings
   /** Zones that the cluster ever had; those that membership names are known in any case. */
@@ -64,7 +69,9 @@ export class ZonewiseNode {
   #role: GatewayRole | null = null
 
   constructor(parts: NodeParts) {
-    const { info, membership, leases = NO_LEASES, journal, store, transport, runtime, log, brokerSettings: settings } = parts
+    const {
+      info, membership, leases = NO_LEASES, journal, store, transport, runtime, log, brokerSettings: settings
+    } = parts
     const { nodeId, zone, roles } = info
     this.#parts = parts
     const clock = new LeaderClock({ nodeId, clock: runtime.clock, membership, log, settings })
@@ -81,12 +88,17 @@ export class ZonewiseNode {
     const catalog = await CatalogView.open(this.#host, runtime.timer)
     this.#catalog = catalog
     exposeCatalog(metrics, info.zone, catalog)
+    if (catalog.clusterVersion() > CLUSTER_VERSIONS.max) {
+      throw new ZonewiseError('FORMAT_TOO_NEW', 'the cluster went on to a version that this software does not know', {
+        clusterVersion: catalog.clusterVersion(), known: CLUSTER_VERSIONS.max
+      })
+    }
     if (info.roles.broker) this.#serveBroker(catalog)
   }
 
   /** Binds the listeners of a gateway. @returns them as bound. @throws ZonewiseError PORT_IN_USE */
   async listen(listeners: readonly ListenerInfo[]): Promise<ListenerInfo[]> {
-    const { info, membership, store, memory, transport, network, ledger, runtime, log, metrics } = this.#parts
+    const { info, membership, store, memory, transport, network, ledger, runtime, log, metrics, onFatal } = this.#parts
     const { gatewaySettings: settings } = this.#parts
     const catalog = this.#catalog
     if (!info.roles.gateway || catalog === null) return []
@@ -94,14 +106,14 @@ export class ZonewiseNode {
     const { clusterId } = membership.current()
     const ingest = new Ingest({
       nodeId, nodeEpoch, clusterId, store, memory, transport, membership, runtime, log,
-      metrics: new IngestMetrics(metrics, zone), settings
+      metrics: new IngestMetrics(metrics, zone), settings, onClosed: onFatal
     })
     const fetcher = new Fetcher({
       zone, membership, transport, cache: ingest.cache, log, metrics: new FetchMetrics(metrics, zone), settings
     })
     const gateway = new Gateway({
-      nodeId, nodeEpoch, zone, clusterId, runtime, log, metrics, ledger, settings, membership, catalog, transport, ingest,
-      fetcher, network, zones: this.#parts.zones ?? []
+      nodeId, nodeEpoch, zone, clusterId, runtime, log, metrics, ledger, settings, membership, catalog, transport,
+      ingest, fetcher, network, zones: this.#parts.zones ?? []
     })
     this.#role = { gateway, ingest, catalog }
     return gateway.start(listeners)
@@ -165,7 +177,7 @@ export class ZonewiseNode {
     new GroupCoordinator({ leaders: host, transport, runtime, log, metrics: groups, settings, topics: catalog })
     new CatalogDriver({
       leaders: host, membership, transport, runtime, log, limits: catalogLimits(settings, settings),
-      settings: catalogSettings(settings)
+      settings: catalogSettings(settings), upkeep: upkeepSettings(settings)
     })
     serveShardTopics({ transport, leaders: host, catalog, shardCount })
   }

@@ -4,9 +4,6 @@ import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { ClusterSettings } from '../cluster-config.ts'
 import type { ListenerSpec } from './types.ts'
 
-/** Versions of `cluster.version` that this version works with. */
-export const FORMATS = { min: 1, max: 1 } as const
-
 const ZONE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 
 type Given = { readonly clusterSettings: ClusterSettings; readonly listeners: readonly ListenerSpec[] }

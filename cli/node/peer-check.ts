@@ -3,7 +3,8 @@
  * secret is told so itself, and leads nothing. Each is dialled as for calls, up to the point where both have proven
  * themselves.
  */
-import { decodeAnnouncement, type Announcement, type FormatRange } from '#shared/cluster/announcement.ts'
+import { decodeAnnouncement, type Announcement } from '#shared/cluster/announcement.ts'
+import type { VersionRange } from '#shared/cluster/cluster-version.ts'
 import type { NodeInfo } from '#shared/cluster/membership.ts'
 import type { Registry } from '#shared/cluster/registry.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
@@ -19,7 +20,7 @@ export type PeerCheckParts = {
   readonly own: Pick<NodeInfo, 'nodeId' | 'nodeEpoch' | 'zone'>
   readonly ignored?: number // a node that is not asked: this one, where `own` has another id
   readonly clusterId: string
-  readonly formats: FormatRange
+  readonly formats: VersionRange
   readonly dial: Dial
   readonly runtime: Runtime
   readonly settings: TransportSettings
@@ -52,7 +53,7 @@ async function askPeer(parts: PeerCheckParts, announced: Announcement): Promise<
   const answer = (refusal: string | null, isReached = true): PeerAnswer => ({ peer, refusal, isReached })
   if (clusterId !== parts.clusterId) return answer(`it is of cluster ${clusterId}, this node of ${parts.clusterId}`)
   if (formats.min > parts.formats.max || formats.max < parts.formats.min) {
-    const range = ({ min, max }: FormatRange): string => `${min} to ${max}`
+    const range = ({ min, max }: VersionRange): string => `${min} to ${max}`
     return answer(`it (version ${software}) writes formats ${range(formats)}, this node reads ${range(parts.formats)}`)
   }
   if (peer.rpc === undefined) return answer(null)

@@ -28,6 +28,9 @@ export type CommitUnit = {
 export type CommitSenderParts = {
   readonly shard: number
   readonly source: Source
+  readonly floor: () => number // of the source, over all shards
+  /** The life of this gateway was closed: nothing of it will ever be decided again. */
+  readonly onClosed: () => void
   readonly transport: Transport
   readonly membership: Membership
   readonly runtime: Runtime
@@ -59,6 +62,11 @@ export class CommitSender {
     if (!this.#sending) void this.#sendAll()
   }
 
+  /** The oldest chunk that waits for its decision, or null. */
+  get oldestSeq(): number | null {
+    return this.#queue[0]?.chunkSeq ?? null
+  }
+
   /** The leader said that the shard is quarantined: nothing should be taken for it now. */
   get refuses(): boolean {
     return this.#parts.runtime.clock.monotonicMs() < this.#refusesUntilMs
@@ -80,10 +88,10 @@ export class CommitSender {
 
   /** Sends the oldest units and takes off those that were answered; false if the oldest was not. */
   async #sendWindow(): Promise<boolean> {
-    const { source, shard, settings } = this.#parts
+    const { source, shard, floor, settings } = this.#parts
     const units = this.#queue.slice(0, settings.commitWindow)
     const chunks = units.map(({ chunkSeq, checksum, rows }) => ({ chunkSeq, checksum, rows }))
-    const response = await this.#ask({ shard, source, chunks })
+    const response = await this.#ask({ shard, source, floor: floor(), chunks })
     if (response === null || this.#stopped) return false
     let answered = 0
     for (const chunk of response.chunks) {
@@ -93,9 +101,10 @@ export class CommitSender {
     }
     this.#queue = this.#queue.slice(answered)
     for (const [i, { status, answers }] of response.chunks.slice(0, answered).entries()) {
-      if (status === CHUNK_STATUS.refused) this.#refuse(units[i]!)
-      else answer(units[i]!, answers)
+      if (status === CHUNK_STATUS.answered) answer(units[i]!, answers)
+      else this.#refuse(units[i]!)
     }
+    if (response.chunks.some(({ status }) => status === CHUNK_STATUS.closed)) this.#parts.onClosed()
     return answered > 0
   }
 
@@ -117,7 +126,7 @@ export class CommitSender {
   }
 
   #isDecided({ chunkSeq, batches }: CommitUnit, { status, answers }: CommitResponse['chunks'][number]): boolean {
-    if (status !== CHUNK_STATUS.answered) return status === CHUNK_STATUS.refused
+    if (status !== CHUNK_STATUS.answered) return status === CHUNK_STATUS.refused || status === CHUNK_STATUS.closed
     if (answers.byteLength === batches.length * COMMIT_ROWS.answerBytes) return true
     this.#parts.log.error('leader answered other batches than were sent', { shard: this.#parts.shard, chunkSeq })
     return false

@@ -54,6 +54,8 @@ export type IngestParts = {
   readonly log: Log
   readonly metrics?: IngestMetrics
   readonly settings: IngestSettings
+  /** Nothing of this life can be committed any more: the node must start again. Called once. */
+  readonly onClosed?: (error: ZonewiseError) => void
 }
 
 type InFlight = {
@@ -211,7 +213,7 @@ export class Ingest {
       inFlight.outcome = 'given up'
       this.#metrics.givenUp.add(1)
       if (!this.#killed) this.#limited.error('chunk given up', { key: chunk.key, reason: explain(error) })
-      if (error.code === 'OBJECT_EXISTS') this.#lost = true
+      if (error.code === 'OBJECT_EXISTS') this.#lose('another writer holds a key of it')
     }
     this.#puts -= 1
     inFlight.isWriting = false
@@ -221,6 +223,20 @@ export class Ingest {
     this.#release()
     this.#writeNext()
     this.#sealIfDue()
+  }
+
+  #lose(why: string): void {
+    if (this.#lost || this.#killed) return
+    this.#lost = true
+    const { nodeId, nodeEpoch, onClosed } = this.#parts
+    onClosed?.(new ZonewiseError('SOURCE_CLOSED', 'what this node writes is refused for good', { nodeId, nodeEpoch, why }))
+  }
+
+  /** The oldest chunk that is not decided, or the next one. */
+  #floor(): number {
+    let floor = this.#inFlight[0]?.chunk.ref.chunkSeq ?? this.#nextSeq
+    for (const { oldestSeq } of this.#senders.values()) if (oldestSeq !== null && oldestSeq < floor) floor = oldestSeq
+    return floor
   }
 
   /** Hands finished chunks on, oldest first; one that is still written holds up those behind it. */
@@ -258,8 +274,10 @@ export class Ingest {
     const known = this.#senders.get(shard)
     if (known !== undefined) return known
     const { transport, membership, runtime, log, settings } = this.#parts
-    const parts = { shard, source: this.source, transport, membership, runtime, log, metrics: this.#metrics, settings }
-    const sender = new CommitSender(parts)
+    const sender = new CommitSender({
+      shard, source: this.source, transport, membership, runtime, log, metrics: this.#metrics, settings,
+      floor: () => this.#floor(), onClosed: () => this.#lose('taken for dead')
+    })
     this.#senders.set(shard, sender)
     return sender
   }

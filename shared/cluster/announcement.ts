@@ -3,6 +3,7 @@
  * with the epoch since when. Fields that this version does not know are left alone: a newer node may say more.
  */
 import { ZonewiseError } from '../errors/zonewise-error.ts'
+import type { VersionRange } from './cluster-version.ts'
 import type { ListenerInfo, NodeAddress, NodeInfo } from './membership.ts'
 import type { NodeEntry } from './registry.ts'
 
@@ -12,15 +13,12 @@ export type Announcement = {
   readonly info: NodeInfo
   readonly clusterId: string
   readonly software: string // version of the product
-  readonly formats: FormatRange
+  readonly formats: VersionRange // of `cluster.version`
   readonly led: readonly (readonly [shard: number, epoch: number])[]
 }
 
-/** Versions of `cluster.version` that a node can work with. */
-export type FormatRange = { readonly min: number; readonly max: number }
-
 type Content = {
-  readonly format: number; readonly clusterId: string; readonly software: string; readonly formats: FormatRange
+  readonly format: number; readonly clusterId: string; readonly software: string; readonly formats: VersionRange
   readonly zone: string; readonly gateway: boolean; readonly broker: boolean; readonly draining: boolean
   readonly listeners: readonly ListenerInfo[]; readonly rpc: NodeAddress | null
   readonly led: readonly (readonly [number, number])[]

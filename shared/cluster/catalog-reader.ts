@@ -21,6 +21,8 @@ export type CatalogReader = {
   barrier(): Promise<void>
   /** When the block that holds `producerId` was given out (ms), or null: never. */
   producerIdIssuedMs(producerId: number): number | null
+  /** The final `cluster.version` (cluster-version.ts); 1 until the cluster says another. */
+  clusterVersion(): number
   /** Calls `fn` after each change; returns the way to stop. */
   watch(fn: () => void): () => void
 }

@@ -9,8 +9,9 @@ import { explain, ZonewiseError } from '../errors/zonewise-error.ts'
 import type { Log } from '../log/log.ts'
 import { Coalesced } from '../runtime/coalesced.ts'
 import { sleep, type Cancel, type Runtime } from '../runtime/runtime.ts'
-import { decodeAnnouncement, encodeAnnouncement, type Announcement, type FormatRange } from './announcement.ts'
-import type { ClusterSnapshot, Leases, Membership, NodeInfo } from './membership.ts'
+import { decodeAnnouncement, encodeAnnouncement, type Announcement } from './announcement.ts'
+import type { VersionRange } from './cluster-version.ts'
+import type { AnnouncedClock, ClusterSnapshot, Leases, Membership, NodeInfo } from './membership.ts'
 import type { Registry, RegistryState } from './registry.ts'
 import { snapshotOf } from './registry-plan.ts'
 
@@ -22,7 +23,7 @@ export type ClusterMembershipParts = {
   readonly shardCount: number
   readonly own: NodeInfo
   readonly software: string
-  readonly formats: FormatRange
+  readonly formats: VersionRange
   readonly settings: { readonly leaseMs: number; readonly leaseRenewMs: number }
   /** Share of its capacity that the node uses, 0 to 1: shown, never used to place. */
   readonly load: () => number
@@ -32,6 +33,7 @@ export type ClusterMembershipParts = {
 
 const HOLDER_LOOK_MS = 100
 const GRACE_RENEWALS = 2
+const CLOCKS_READ_MS = 60_000 // clocks creep: what was heard a minute ago tells a jump all the same
 
 export class ClusterMembership implements Membership, Leases {
   readonly #parts: ClusterMembershipParts
@@ -48,6 +50,8 @@ export class ClusterMembership implements Membership, Leases {
   readonly #renewals = new Coalesced(() => this.#renewOnce()) // one that has not begun takes what is set until then
   #cancelTick: Cancel = () => {}
   #stopHints: () => void = () => {}
+  #clocks: ReadonlyMap<number, AnnouncedClock> = new Map()
+  #clocksReadMs = -Infinity // when it was begun, or tried
   #left = false
 
   constructor(parts: ClusterMembershipParts) {
@@ -70,6 +74,14 @@ export class ClusterMembership implements Membership, Leases {
   current(): ClusterSnapshot {
     if (this.#snapshot === null) throw new Error('not joined yet')
     return this.#snapshot
+  }
+
+  versions(): readonly VersionRange[] {
+    return this.#announced.map(({ formats }) => formats)
+  }
+
+  clocks(): ReadonlyMap<number, AnnouncedClock> {
+    return this.#clocks
   }
 
   watch(fn: (snapshot: ClusterSnapshot) => void): () => void {
@@ -226,8 +238,26 @@ export class ClusterMembership implements Membership, Leases {
     this.#cancelTick = timer.after(leaseRenewMs, () => {
       this.#checkLease()
       this.#renewSoon()
+      void this.#readClocks()
       this.#tickLater()
     })
+  }
+
+  /** What the clocks of the others show, now and then: only a jump of ours needs them. */
+  async #readClocks(): Promise<void> {
+    const { registry, runtime: { clock }, log } = this.#parts
+    const nowMs = clock.monotonicMs()
+    if (nowMs - this.#clocksReadMs < CLOCKS_READ_MS || this.#left) return
+    this.#clocksReadMs = nowMs
+    try {
+      const { vitals } = await registry.read()
+      const heardMs = clock.monotonicMs()
+      this.#clocks = new Map([...vitals].filter(([nodeId]) => nodeId !== this.#info.nodeId)
+        .map(([nodeId, { clockMs }]) => [nodeId, { wallMs: clockMs, heardMs }]))
+    } catch (error) {
+      if (!(error instanceof ZonewiseError)) throw error
+      log.debug('clocks of other nodes not read', { reason: explain(error) })
+    }
   }
 
   #checkLease(): void {

@@ -1,4 +1,5 @@
 /** Immutable, versioned snapshots of who is in the cluster: set by the composer of one process, or by the registry. */
+import type { VersionRange } from './cluster-version.ts'
 
 export type NodeAddress = { readonly host: string; readonly port: number }
 
@@ -19,7 +20,6 @@ export type NodeInfo = {
   readonly listeners: readonly ListenerInfo[] // empty for a broker-only node
   readonly rpc?: NodeAddress // where other nodes reach it; absent inside one process
   readonly draining?: boolean // starts or stops just now: serves, but is placed and named for nothing new
-  readonly clock?: AnnouncedClock // none where all nodes share one, which proves nothing
 }
 
 /** Who lists a shard as led, and since which epoch of its journal. */
@@ -38,6 +38,10 @@ export const CATALOG_SHARD = 0xffff
 
 export type Membership = {
   current(): ClusterSnapshot
+  /** What the software of each live node reads and writes. */
+  versions(): readonly VersionRange[]
+  /** Clocks of other live nodes by node id; empty where all nodes share one, which proves nothing. */
+  clocks(): ReadonlyMap<number, AnnouncedClock>
   /** Calls `fn` at every change, with the new snapshot; returns the way to stop. */
   watch(fn: (snapshot: ClusterSnapshot) => void): () => void
 }

@@ -1,6 +1,9 @@
 /** Membership inside one process: whoever composes the nodes sets each snapshot. */
 import assert from 'node:assert/strict'
-import type { ClusterSnapshot, Membership } from './membership.ts'
+import { CLUSTER_VERSIONS, type VersionRange } from './cluster-version.ts'
+import type { AnnouncedClock, ClusterSnapshot, Membership } from './membership.ts'
+
+const NO_CLOCKS: ReadonlyMap<number, AnnouncedClock> = new Map()
 
 export class StaticMembership implements Membership {
   #snapshot: ClusterSnapshot
@@ -13,6 +16,15 @@ export class StaticMembership implements Membership {
 
   current(): ClusterSnapshot {
     return this.#snapshot
+  }
+
+  /** One process, one software. */
+  versions(): readonly VersionRange[] {
+    return this.#snapshot.nodes.map(() => CLUSTER_VERSIONS)
+  }
+
+  clocks(): ReadonlyMap<number, AnnouncedClock> {
+    return NO_CLOCKS
   }
 
   watch(fn: (snapshot: ClusterSnapshot) => void): () => void {

@@ -38,6 +38,7 @@ export const ERROR_CODES = {
   NODE_ID_TAKEN: { retriable: false, kafkaCode: 56, todo: 'Stop the other process, or give this one another --node-id.' },
   NODE_SUPERSEDED: { retriable: false, kafkaCode: 56, todo: 'Nothing to do if the node was started again on purpose; else give one of them another --node-id.' },
   NODE_REFUSED: { retriable: false, kafkaCode: 56, todo: 'Give this node the version, cluster and secret of the others; zonewise doctor asks each of them.' },
+  SOURCE_CLOSED: { retriable: false, kafkaCode: 56, todo: 'Start the node again: it gets a new epoch. It was away for too long, or its object keys are written by somebody else.' },
   PORT_IN_USE: { retriable: false, kafkaCode: 56, todo: 'Stop what listens on the port, or choose another with --listener or --http (npm run cluster: --ports-from).' },
   TOO_FEW_FILES: { retriable: false, kafkaCode: 56, todo: 'Raise the limit of open files (ulimit -n).' },
   TOOL_MISSING: { retriable: false, kafkaCode: -1, todo: 'Install the program that is named, then try again.' },

@@ -36,6 +36,12 @@ export const shardTopicRequest = message('ShardTopicRequest', versions, {
   createdMs: field(float64)
 })
 
+/** To the leader of a shard: journals that lives of nodes, up to an epoch each, are closed. Idempotent. */
+export const closeSourcesRequest = message('CloseSourcesRequest', versions, {
+  shard: field(uint16), lives: field(array(struct({ nodeId: field(int32), nodeEpoch: field(float64) })))
+})
+
+export type CloseSourcesRequest = Infer<typeof closeSourcesRequest>
 export type CreateTopicRequest = Infer<typeof createTopicRequest>
 export type CreateTopicResponse = Infer<typeof createTopicResponse>
 export type DeleteTopicRequest = Infer<typeof deleteTopicRequest>
@@ -56,3 +62,5 @@ export const producerIdsCall: RpcCall<ProducerIdsRequest, ProducerIdsResponse> =
   { id: 23, name: 'producer-ids', ...admin, request: producerIdsRequest, response: producerIdsResponse }
 export const shardTopicCall: RpcCall<ShardTopicRequest, OutcomeResponse> =
   { id: 24, name: 'shard-topic', ...admin, request: shardTopicRequest, response: outcomeResponse }
+export const closeSourcesCall: RpcCall<CloseSourcesRequest, OutcomeResponse> =
+  { id: 25, name: 'close-sources', ...admin, request: closeSourcesRequest, response: outcomeResponse }

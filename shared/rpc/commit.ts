@@ -15,8 +15,11 @@ import type { RpcCall } from './call.ts'
 
 export const COMMIT_ROWS = { partitionBytes: 24, batchBytes: 36, answerBytes: 26 } as const
 
-/** How one chunk of a request was met. Everything but `answered` and `refused` is "not decided": send it again. */
-export const CHUNK_STATUS = { answered: 0, refused: 1, notDecided: 2, unknown: 3 } as const
+/**
+ * How one chunk of a request was met: `notDecided` and `unknown` mean: send it again. `closed`: refused for good, like
+ * everything else of this life of the gateway, which was taken for dead.
+ */
+export const CHUNK_STATUS = { answered: 0, refused: 1, notDecided: 2, unknown: 3, closed: 4 } as const
 
 const versions = { versions: [0, 0], flexibleSince: null } as const
 
@@ -28,6 +31,7 @@ export const sourceFields = {
 export const commitRequest = message('CommitRequest', versions, {
   shard: field(uint16),
   source: field(struct(sourceFields)),
+  floor: field(float64), // of the source: all chunks below are decided or given up, in every shard
   chunks: field(array(struct({ chunkSeq: field(float64), checksum: field(uint32), rows: field(bytes) })))
 })
 

@@ -1,5 +1,6 @@
 /** Three nodes with the catalog's parts only, over fake shards and the in-process carrier. */
 import { CatalogDriver } from '#broker/catalog/catalog-driver.ts'
+import type { UpkeepSettings } from '#broker/catalog/catalog-upkeep.ts'
 import { serveShardTopics } from '#broker/catalog/shard-topics.ts'
 import { CATALOG_SHARD } from '#shared/cluster/membership.ts'
 import { leaderOf } from '#shared/cluster/placement.ts'
@@ -19,6 +20,7 @@ export const CATALOG_LIMITS = {
   defaultReplicationFactor: 1
 } as const
 const SETTINGS = { callsMax: 100, topicsMax: 4, callTimeoutMs: 500, retryMinMs: 10, retryMaxMs: 200 } as const
+export const GONE_MS = 60_000
 const NODE_IDS = [1, 2, 3]
 const CLIENT = 100
 
@@ -30,11 +32,16 @@ export class FakeCatalogCluster {
   readonly client: Transport
   readonly bugs: unknown[] = []
   readonly shardCount: number
+  readonly #upkeep: UpkeepSettings
+  readonly #epochs = new Map<number, number>() // node id to its present or newest life
   #live = new Set<number>()
 
   constructor(
-    rng: Rng, { shardCount = 4, appendMsMax = 0 }: { readonly shardCount?: number; readonly appendMsMax?: number } = {}
+    rng: Rng, { shardCount = 4, appendMsMax = 0, versionMax = 1 }: {
+      readonly shardCount?: number; readonly appendMsMax?: number; readonly versionMax?: number
+    } = {}
   ) {
+    this.#upkeep = { roundMs: 1_000, goneMs: GONE_MS, versionMax, callTimeoutMs: 500 }
     this.shardCount = shardCount
     this.shards = new FakeShards(this.runtime, rng, appendMsMax)
     this.network = new InProcessNetwork(
@@ -82,13 +89,15 @@ export class FakeCatalogCluster {
   }
 
   #begin(nodeId: number): void {
+    this.#epochs.set(nodeId, (this.#epochs.get(nodeId) ?? 0) + 1)
     const transport = this.network.attach({ nodeId, zone: `az${nodeId}` })
     const leaders = this.shards.leadersOf(nodeId)
     serveShardTopics({ transport, leaders, catalog: this.shards.catalog(), shardCount: this.shardCount })
     const { membership, runtime } = this
-    void new CatalogDriver(
-      { leaders, membership, transport, runtime, log: silentLog, limits: CATALOG_LIMITS, settings: SETTINGS }
-    )
+    void new CatalogDriver({
+      leaders, membership, transport, runtime, log: silentLog, limits: CATALOG_LIMITS, settings: SETTINGS,
+      upkeep: this.#upkeep
+    })
     this.#live.add(nodeId)
   }
 
@@ -96,7 +105,9 @@ export class FakeCatalogCluster {
     const { version } = this.membership.current()
     const before = this.membership.current()
     const ids = [...this.#live].sort((a, b) => a - b)
-    this.membership.set(snapshotOf(ids, { version: version + 1, shardCount: this.shardCount }))
+    const snapshot = snapshotOf(ids, { version: version + 1, shardCount: this.shardCount })
+    const nodes = snapshot.nodes.map((node) => ({ ...node, nodeEpoch: this.#epochs.get(node.nodeId)! }))
+    this.membership.set({ ...snapshot, nodes })
     for (const shard of [CATALOG_SHARD, ...Array.from({ length: this.shardCount }, (_, k) => k)]) {
       const leader = leaderOf(this.membership.current(), shard)
       const isNew = leader !== leaderOf(before, shard) || this.shards.leadersOf(leader).leader(shard) === null

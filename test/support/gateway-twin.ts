@@ -64,6 +64,7 @@ export class CatalogTwin implements CatalogReader {
   }
 
   producerIdIssuedMs(): number | null { return null }
+  clusterVersion(): number { return 1 }
   watch(): () => void { return () => {} }
 
   add(topic: TopicInfo): void {

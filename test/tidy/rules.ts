@@ -78,7 +78,7 @@ export const WRAP_YET: ReadonlySet<string> = new Set([
   'broker/partition/commit-service.ts', 'broker/reader/zone-reader.ts', 'broker/shard/durable-shard.ts',
   'broker/shard/feed-sender.ts', 'broker/shard/leadership.ts', 'broker/shard/shard-host.ts',
   'broker/shard/shard-index.ts', 'broker/shard/snapshot-store.ts', 'broker/shard/snapshot.ts',
-  'broker/shard/view-runner.ts', 'cli/http/http-server.ts', 'cli/node/embedded.ts', 'cli/node/node.ts',
+  'broker/shard/view-runner.ts', 'cli/http/http-server.ts', 'cli/node/embedded.ts',
   'cli/platform/data-folder.ts', 'gateway/api/fetch.ts', 'gateway/api/handler.ts', 'gateway/fetch/fetcher.ts',
   'gateway/gateway.ts', 'gateway/ingest/ingest.ts', 'gateway/listener/client.ts', 'gateway/listener/connection.ts',
   'gateway/listener/limited-log.ts', 'gateway/listener/listeners.ts', 'gateway/metrics.ts',
@@ -97,7 +97,7 @@ export const WRAP_YET: ReadonlySet<string> = new Set([
   'test/support/view-twin.ts', 'test/unit/broker/cache/block-cache.test.ts',
   'test/unit/broker/catalog/catalog-plan.test.ts', 'test/unit/broker/catalog/catalog-view.test.ts',
   'test/unit/broker/reader/request-plans.test.ts', 'test/unit/broker/reader/zone-reader.test.ts',
-  'test/unit/gateway/fetch/fetcher.test.ts', 'test/unit/gateway/ingest/commit-sender.test.ts',
+  'test/unit/gateway/fetch/fetcher.test.ts',
   'test/unit/gateway/ingest/ingest.test.ts', 'test/unit/gateway/ingest/log-cache.test.ts',
   'test/unit/gateway/listener/connection.test.ts', 'test/unit/gateway/listener/frame-arena.test.ts',
 

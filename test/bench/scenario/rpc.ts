@@ -60,7 +60,7 @@ function committer(bench: RpcBench, batches: number): () => Promise<number> {
   let chunkSeq = 0
   return async () => {
     const chunks = [{ chunkSeq: chunkSeq++, checksum: 5, rows }]
-    await bench.transport.call(2, commitCall, { shard: 3, source, chunks }, { deadlineMs: 10_000 })
+    await bench.transport.call(2, commitCall, { shard: 3, source, floor: chunkSeq, chunks }, { deadlineMs: 10_000 })
     return batches * BATCH_BYTES
   }
 }

@@ -141,7 +141,8 @@ export class Machine {
       network: host, ledger, runtime: life.runtime, log: logOf(`n${nodeId}.${nodeEpoch}`, life), metrics: new Metrics(),
       journal: seams.journal?.(footing.journal, life) ?? footing.journal, store: seams.store?.(store, life) ?? store,
       transport: seams.transport?.(transport, life) ?? transport,
-      gatewaySettings: layout.gateway, brokerSettings: layout.broker
+      gatewaySettings: layout.gateway, brokerSettings: layout.broker,
+      onFatal: () => { this.#fail(life, 'fatal', FATAL_RESTART_MS) }
     })
     return { node, info, membership, host }
   }

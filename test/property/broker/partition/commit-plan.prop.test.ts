@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { planCommit, type ChunkCommit } from '#broker/partition/commit-plan.ts'
-import { encodeCreatePartitions } from '#broker/partition/partition-entries.ts'
+import { encodeCloseSources, encodeCreatePartitions } from '#broker/partition/partition-entries.ts'
 import { decodePartitionsState, encodePartitionsState } from '#broker/partition/partitions-snapshot.ts'
 import {
   applyPartitionEntry, findPartition, newPartitionsState, type PartitionsState
@@ -42,6 +42,7 @@ for (const seed of seeds(30)) {
     const nextSequence = new Map<string, number>()
     const firstOffset = new Map<string, number>() // "producer/partition/sequence" of accepted idempotent batches
     const sent: { chunk: ChunkCommit; answers: string }[] = []
+    let floor = 0
     for (let chunkSeq = 1; chunkSeq <= 200; chunkSeq++) {
       const timeMs = 1_000 + chunkSeq
       const batches: Batch[] = []
@@ -61,7 +62,9 @@ for (const seed of seeds(30)) {
       }
       // a retry inside one chunk
       if (rng.below(4) === 0) batches.push(...batches.filter(({ producerId }) => producerId !== -1))
-      const chunk: ChunkCommit = { source, chunkSeq, checksum: rng.below(2 ** 31), rows: rowsOf(batches) }
+      const stated = seed % 2 === 0 ? {} : { floor: Math.max(1, chunkSeq - rng.below(5)) }
+      const chunk: ChunkCommit = { source, chunkSeq, checksum: rng.below(2 ** 31), rows: rowsOf(batches), ...stated }
+      floor = Math.max(floor, stated.floor ?? 0)
       const plan = planCommit(state, chunk, timeMs, () => false)
       assert.equal(plan.kind, 'new')
       if (plan.kind !== 'new') return
@@ -101,6 +104,7 @@ for (const seed of seeds(30)) {
       if (rng.below(20) === 0) replayed = decodePartitionsState(Buffer.concat(encodePartitionsState(replayed)))
     }
     assert.deepEqual(replayed, state)
+    assert.equal([...state.sources.values()][0]?.floor, floor)
     endOffsets.forEach((end, partition) => assert.equal(findPartition(state, TOPIC, partition)?.nextOffset, end))
     const newer = { ...source, nodeEpoch: 2, nonce: '0000000000000001' }
     assert.equal(
@@ -111,5 +115,13 @@ for (const seed of seeds(30)) {
       planCommit(state, { source: twin, chunkSeq: 201, checksum: 1, rows: rowsOf([]) }, 5_000, () => false).kind,
       'refused'
     )
+    const close = encodeCloseSources([{ nodeId: source.nodeId, nodeEpoch: 1 }])
+    for (const held of [state, replayed]) applyPartitionEntry(held, close, 6_000)
+    const comeBack = decodePartitionsState(Buffer.concat(encodePartitionsState(state)))
+    assert.deepEqual(comeBack, replayed)
+    const late = planCommit(comeBack, { source, chunkSeq: 202, checksum: 1, rows: rowsOf([]) }, 7_000, () => false)
+    assert.deepEqual(late, { kind: 'refused', reason: 'closed' })
+    const next = { source: newer, chunkSeq: 1, checksum: 1, rows: rowsOf([]) }
+    assert.equal(planCommit(comeBack, next, 7_000, () => false).kind, 'new')
   })
 }

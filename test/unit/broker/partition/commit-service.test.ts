@@ -22,7 +22,7 @@ async function setUp(groupBytesMax = 1_000_000) {
     journal: (journal) => ({ ...journal, append: async (...args) => { await held; return journal.append(...args) } })
   })
   const { host, membership } = cluster.hosts.get(1)!
-  const catalog = { producerIdIssuedMs: () => null, topicById: () => null } as unknown as CatalogReader
+  const catalog = { producerIdIssuedMs: () => null, topicById: () => null, clusterVersion: () => 2 } as unknown as CatalogReader
   const transport = cluster.hub.port(1)!
   const settings = { journalBytesMax: JOURNAL_BYTES_MAX }
   new CommitService({ host, transport, membership, catalog, log: silentLog, settings })
@@ -35,7 +35,7 @@ async function setUp(groupBytesMax = 1_000_000) {
   const commit = (...chunkSeqs: number[]): { response: CommitResponse | null } => {
     const watched: { response: CommitResponse | null } = { response: null }
     const chunks = chunkSeqs.map((chunkSeq) => ({ chunkSeq, checksum: chunkSeq, rows }))
-    void transport.call(1, commitCall, { shard: 0, source: SOURCE, chunks }, { deadlineMs: 60_000 })
+    void transport.call(1, commitCall, { shard: 0, source: SOURCE, floor: 1, chunks }, { deadlineMs: 60_000 })
       .then(({ response }) => { watched.response = response })
     return watched
   }

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LeaderClock } from '#broker/shard/leader-clock.ts'
-import type { AnnouncedClock, NodeInfo } from '#shared/cluster/membership.ts'
+import type { AnnouncedClock } from '#shared/cluster/membership.ts'
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
 import { nodeOf, RecordingLog, snapshotOf } from '#test/support/gateway-twin.ts'
 import { ManualRuntime } from '#test/support/manual-runtime.ts'
 
 const DAY = 24 * 3_600_000
 
-function setUp(others: readonly NodeInfo[] = [], clockJumpFollow = false) {
+function setUp(clocks: ReadonlyMap<number, AnnouncedClock> = new Map(), clockJumpFollow = false) {
   const runtime = new ManualRuntime()
   const log = new RecordingLog()
-  const membership = new StaticMembership(snapshotOf([nodeOf(1, 'az1'), ...others]))
+  const membership = Object.assign(new StaticMembership(snapshotOf([nodeOf(1, 'az1')])), { clocks: () => clocks })
   const clock = new LeaderClock({ nodeId: 1, clock: runtime.clock, membership, log, settings: { clockJumpFollow } })
   return { runtime, log, clock, startMs: clock.nowMs() }
 }
@@ -31,8 +31,7 @@ test('leader-clock: a jump of the wall clock is told once and not followed, unti
 
 test('leader-clock: clocks that other nodes announced go on as ours does, and confirm a jump', async () => {
   const at = (ms: number): AnnouncedClock => ({ wallMs: 1_700_000_000_000 + DAY + ms, heardMs: 0 })
-  const others = [2, 3].map((nodeId) => ({ ...nodeOf(nodeId, 'az2'), clock: at(nodeId) }))
-  const { runtime, log, clock, startMs } = setUp(others)
+  const { runtime, log, clock, startMs } = setUp(new Map([[2, at(2)], [3, at(3)]]))
   assert.equal(startMs, 1_700_000_000_000)
   await runtime.advance(5 * DAY)
   runtime.jumpWallClock(DAY)
@@ -41,7 +40,7 @@ test('leader-clock: clocks that other nodes announced go on as ours does, and co
 })
 
 test('leader-clock: an operator who says so is followed', async () => {
-  const { runtime, clock, startMs } = setUp([], true)
+  const { runtime, clock, startMs } = setUp(new Map(), true)
   runtime.jumpWallClock(DAY)
   assert.equal(clock.nowMs(), startMs + DAY)
 })

@@ -1,6 +1,6 @@
 /**
- * Goal: a leader is asked for the same chunks in the same order until it has decided (DESIGN section 4: "Order", "Once").
- * Method: the real sender, and a leader that fails as the test says.
+ * Goal: a leader is asked for the same chunks in the same order until it has decided (DESIGN section 4: "Order",
+ * "Once"). Method: the real sender, and a leader that fails as the test says.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -32,11 +32,16 @@ function setUp(answer: (request: CommitRequest, node: number) => CommitResponse 
   })
   const source = { nodeId: 1, nodeEpoch: 1, nonce: '0011223344556677', lane: LANE.region }
   const settings = { commitWindow: WINDOW, commitDeadlineMs: 1_000 }
-  const sender = new CommitSender({ shard: 2, source, transport, membership, runtime, log, settings })
+  const closed: string[] = []
+  const sender = new CommitSender({
+    shard: 2, source, transport, membership, runtime, log, settings, floor: () =>
+      7, onClosed: () => { closed.push('closed') }
+  })
   const answered: [number, number][] = [] // chunkSeq and error code, in the order of the answers
   const decided: number[] = []
-  const push = (chunkSeq: number): void => sender.push(unit(chunkSeq, (code) => { answered.push([chunkSeq, code]) }, () => { decided.push(chunkSeq) }))
-  return { runtime, membership, sender, log, asked, answered, decided, push }
+  const push = (chunkSeq: number): void =>
+    sender.push(unit(chunkSeq, (code) => { answered.push([chunkSeq, code]) }, () => { decided.push(chunkSeq) }))
+  return { runtime, membership, sender, log, asked, answered, decided, closed, push }
 }
 
 function unit(chunkSeq: number, answer: (errorCode: number) => void, decided: () => void): CommitUnit {
@@ -44,12 +49,16 @@ function unit(chunkSeq: number, answer: (errorCode: number) => void, decided: ()
   return { chunkSeq, checksum: chunkSeq, rows: new Uint8Array([chunkSeq]), batches: [placed], decided }
 }
 
-function answers(request: CommitRequest, statusOf: (chunkSeq: number) => Status = () => 'answered', count = 1): CommitResponse {
+function answers(
+  request: CommitRequest, statusOf: (chunkSeq: number) => Status = () => 'answered', count = 1
+): CommitResponse {
   const writer = new AnswersWriter()
   for (let i = 0; i < count; i++) writer.add(0, 5, -1, 0)
   return { leader: 1, membershipVersion: 1, chunks: request.chunks.map(({ chunkSeq }) => {
     const status = statusOf(chunkSeq)
-    return { chunkSeq, status: CHUNK_STATUS[status], answers: status === 'answered' ? writer.finish() : new Uint8Array(0) }
+    return {
+      chunkSeq, status: CHUNK_STATUS[status], answers: status === 'answered' ? writer.finish() : new Uint8Array(0)
+    }
   }) }
 }
 
@@ -145,4 +154,17 @@ test('commit-sender: a quarantined shard is given up with all that waits, and no
   t.push(6)
   await t.runtime.advance(1_000)
   assert.deepEqual(t.answered.at(-1), [6, 0])
+})
+
+test('commit-sender: a chunk of a life that was closed fails, and the gateway hears of it', async () => {
+  const { runtime, answered, decided, closed, push } = setUp((request) => {
+    assert.equal(request.floor, 7)
+    return answers(request, () => 'closed')
+  })
+  push(8)
+  push(9)
+  await runtime.settle()
+  assert.deepEqual(answered, [[8, KAFKA_ERROR.REQUEST_TIMED_OUT], [9, KAFKA_ERROR.REQUEST_TIMED_OUT]])
+  assert.deepEqual(decided, [8, 9])
+  assert(closed.length > 0)
 })
