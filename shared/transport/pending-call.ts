@@ -124,7 +124,7 @@ export class PendingCall implements OutgoingMessage, Expiring {
       return
     }
     this.#settle()
-    if (block !== null) holdEach(block, payload.length)
+    if (block !== null) holdEach(block, payload)
     try {
       const reader = new Reader(memory, start, end)
       const response = decodeMessage(this.call.response, this.version, reader)
@@ -169,8 +169,8 @@ export class PendingCall implements OutgoingMessage, Expiring {
   }
 }
 
-/** Makes one hold of a block into a hold for each of the buffers in it. */
-function holdEach(block: Uint8Array, bufferCount: number): void {
-  if (bufferCount === 0) release(block)
-  for (let i = 1; i < bufferCount; i++) retain(block)
+/** Makes one hold of a block into a hold for each of the buffers in it; those that are empty stand for none. */
+function holdEach(block: Uint8Array, buffers: readonly Uint8Array[]): void {
+  for (const { byteLength } of buffers) if (byteLength > 0) retain(block)
+  release(block)
 }

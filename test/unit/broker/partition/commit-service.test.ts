@@ -22,7 +22,8 @@ async function setUp(groupBytesMax = 1_000_000) {
     journal: (journal) => ({ ...journal, append: async (...args) => { await held; return journal.append(...args) } })
   })
   const { host, membership } = cluster.hosts.get(1)!
-  const catalog = { producerIdIssuedMs: () => null, topicById: () => null, clusterVersion: () => 2 } as unknown as CatalogReader
+  const known = { producerIdIssuedMs: () => null, topicById: () => null, clusterVersion: () => 2 }
+  const catalog = known as unknown as CatalogReader
   const transport = cluster.hub.port(1)!
   const settings = { journalBytesMax: JOURNAL_BYTES_MAX }
   new CommitService({ host, transport, membership, catalog, log: silentLog, settings })
