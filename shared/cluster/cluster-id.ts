@@ -17,7 +17,7 @@ const SIGNS_OF_LIFE = [NODES_PREFIX, 'snapshots/', 'chunks/']
  * OBJECT_CORRUPT, FORMAT_TOO_NEW
  */
 export async function agreeOnClusterId(store: ObjectStore, journal: Journal, created: string): Promise<string> {
-  const journalId = await journal.clusterId()
+  let journalId = await journal.clusterId()
   let storeId = await readClusterId(store)
   if (storeId === null && journalId !== null)
     throw new ZonewiseError('CLUSTER_MISMATCH', 'the journal belongs to a cluster, the store to none', { journal: journalId })
@@ -25,9 +25,12 @@ export async function agreeOnClusterId(store: ObjectStore, journal: Journal, cre
   // An unnamed journal beside a named store: a crash between the two writes of a new cluster, or a lost journal. Only
   // in the first case is there nothing in the store that the journal must continue.
   if (journalId === null) {
-    if (await hasLived(store)) throw new ZonewiseError('JOURNAL_MISSING', 'the store is in use, but its journal is empty', { store: storeId })
-    await journal.setClusterId(storeId)
-    return storeId
+    if (!await hasLived(store)) {
+      await journal.setClusterId(storeId)
+      return storeId
+    }
+    journalId = await journal.clusterId() // others may have made the cluster, and lived, since it was asked
+    if (journalId === null) throw new ZonewiseError('JOURNAL_MISSING', 'the store is in use, but its journal is empty', { store: storeId })
   }
   if (journalId !== storeId)
     throw new ZonewiseError('CLUSTER_MISMATCH', 'store and journal belong to different clusters', { store: storeId, journal: journalId })

@@ -46,6 +46,19 @@ test('cluster-id: a crash between store and journal is made good', async () => {
   assert.equal(await agreeOnClusterId(store, newJournal(), 'second'), 'first')
 })
 
+test('cluster-id: a node that asked before others made the cluster, and lived, joins it', async () => {
+  const [store, journal] = [newStore(), newJournal()]
+  const ask = journal.clusterId.bind(journal)
+  journal.clusterId = async () => {
+    journal.clusterId = ask
+    const early = await ask()
+    await agreeOnClusterId(store, journal, 'theirs')
+    await nextNodeEpoch(store, 1)
+    return early
+  }
+  assert.equal(await agreeOnClusterId(store, journal, 'own'), 'theirs')
+})
+
 test('cluster-id: store and journal of different clusters are refused', async () => {
   const [store, journal] = [newStore(), newJournal()]
   await agreeOnClusterId(store, newJournal(), 'one')
