@@ -1,6 +1,7 @@
 /**
  * `npm test`: unit, property, golden and conformance tests, then simulations with fixed seeds, then the integration
- * smoke. Arguments select files by a part of their path: `npm test -- shared/wire`, `npm test -- simulation`.
+ * smoke. Arguments select files by a part of their path: `npm test -- shared/wire`, `npm test -- simulation`. The
+ * search for planted bugs takes some minutes of its own: `npm test -- .bugs.ts`.
  */
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
@@ -8,8 +9,10 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-type Stage =
-  { readonly name: string; readonly pattern: string; readonly timeoutMs: number; readonly concurrency: number }
+type Stage = {
+  readonly name: string; readonly pattern: string; readonly timeoutMs: number; readonly concurrency: number
+  readonly onlyIfAsked?: boolean
+}
 
 const STAGES: readonly Stage[] = [
   {
@@ -17,6 +20,9 @@ const STAGES: readonly Stage[] = [
     timeoutMs: 120_000, concurrency: 2
   },
   { name: 'simulation', pattern: 'test/simulation/**/*.sim.ts', timeoutMs: 120_000, concurrency: 2 },
+  {
+    name: 'planted bugs', pattern: 'test/simulation/*.bugs.ts', timeoutMs: 300_000, concurrency: 2, onlyIfAsked: true
+  },
   { name: 'integration', pattern: 'test/integration/**/*.int.test.ts', timeoutMs: 120_000, concurrency: 1 }
 ]
 
@@ -24,6 +30,7 @@ const wanted = process.argv.slice(2)
 let failed = 0
 let count = 0
 for (const stage of STAGES) {
+  if (stage.onlyIfAsked === true && wanted.length === 0) continue
   const files = globSync(stage.pattern, { cwd: root }).map((file) => file.replaceAll('\\', '/'))
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part.replace(/^\.\//, '')))).sort()
   if (files.length === 0) continue

@@ -154,3 +154,10 @@ export const READER_BUGS: Readonly<Record<string, Mutation>> = {
 }
 
 export const MUTATIONS: Readonly<Record<string, Mutation>> = { ...LEADER_BUGS, ...READER_BUGS }
+
+/** The three that every run of the tests plants; the others are planted by `npm test -- bugs`. */
+export const NAMED_BUGS: Readonly<Record<string, Mutation>> = {
+  'ack-before-durable': LEADER_BUGS['ack-before-durable']!,
+  'forget-chunks': LEADER_BUGS['forget-chunks']!,
+  'skip-groups': READER_BUGS['skip-groups']!
+}

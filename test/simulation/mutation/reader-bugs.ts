@@ -1,6 +1,7 @@
 /** Bugs of whoever follows and reads: views, plans, long polls; and of the gateways between them and the clients. */
+import { isCommit } from '#broker/partition/commit-entry.ts'
 import { CatalogView } from '#broker/catalog/catalog-view.ts'
-import { decodeGroup, ENTRY_KIND } from '#broker/shard/entry.ts'
+import { decodeGroup } from '#broker/shard/entry.ts'
 import { applyEntry } from '#broker/shard/shard-state.ts'
 import { ViewRunner } from '#broker/shard/view-runner.ts'
 import { ViewWaiters } from '#broker/reader/view-waiters.ts'
@@ -36,7 +37,7 @@ export function skipGroups(every: number): Undo {
 
 function hasCommit({ body }: JournalGroup): boolean {
   let found = false
-  if (body.byteLength > 0) decodeGroup(body, ({ kind }) => { found ||= kind === ENTRY_KIND.commit })
+  if (body.byteLength > 0) decodeGroup(body, (entry) => { found ||= isCommit(entry) })
   return found
 }
 
