@@ -23,7 +23,7 @@ const STAGES: readonly Stage[] = [
   {
     name: 'planted bugs', pattern: 'test/simulation/*.bugs.ts', timeoutMs: 300_000, concurrency: 2, onlyIfAsked: true
   },
-  { name: 'integration', pattern: 'test/integration/**/*.int.test.ts', timeoutMs: 120_000, concurrency: 1 }
+  { name: 'integration', pattern: 'test/integration/**/*.int.test.ts', timeoutMs: 120_000, concurrency: 2 }
 ]
 
 const wanted = process.argv.slice(2)
