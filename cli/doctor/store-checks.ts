@@ -15,7 +15,7 @@ export async function checkStore(
 ): Promise<{ readonly opened: OpenedStore | null; readonly findings: readonly Finding[] }> {
   const { store: place, runtime } = options
   try {
-    const opened = await openStore(options)
+    const opened = await openStore({ ...options, isShared: true })
     const isBucket = place.startsWith('s3:')
     const found = isBucket
       ? `${place} answers, takes the credentials, and has conditional writes, ordered lists and ranges`

@@ -71,7 +71,8 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
     options
   const own = ownInfo(options)
   const { redis, prefix, slotGroups } = await openSafeRedis(options, undo)
-  const { store, measured, close: closeStore } = await waiting.until('the object store', () => openStore(options))
+  const { store, measured, close: closeStore } =
+    await waiting.until('the object store', () => openStore({ ...options, isShared: true }))
   undo.push(closeStore)
   const journal = await waiting.until('Redis', () => openRedisJournal({
     redis, prefix, slotGroups, runtime, settings: options.redisSettings, log

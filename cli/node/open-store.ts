@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import type { BrokerSettings } from '#broker/config.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
+import { randomHex } from '#shared/runtime/random-hex.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { StoreSettings } from '#shared/store/config.ts'
 import { openFileStore } from '#shared/store/file-store.ts'
@@ -28,6 +29,8 @@ export type OpenStoreOptions = {
   readonly brokerSettings: BrokerSettings
   readonly storeSettings: StoreSettings
   readonly env: Env // for what every AWS tool reads there
+  /** Other processes may have the same folder open: nodes of a cluster, or the server that a doctor looks at. */
+  readonly isShared?: boolean
 }
 
 export type OpenedStore = {
@@ -39,11 +42,12 @@ export type OpenedStore = {
 
 /** @throws ZonewiseError SETTING_INVALID, STORE_UNFIT, and what the store's calls throw. */
 export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
-  const { store, data, runtime, brokerSettings } = options
+  const { store, data, runtime, brokerSettings, isShared = false } = options
   if (store?.startsWith('s3:') === true) return openBucket(options, store)
   const opened = store === 'memory:' ? new MemoryStore(runtime.clock)
     : await openFileStore({
-      files: nodeFiles, root: folderOf(store, data, 'store'), handlesMax: brokerSettings.storeFilesOpenMax
+      files: nodeFiles, root: folderOf(store, data, 'store'), handlesMax: brokerSettings.storeFilesOpenMax,
+      ...(isShared ? { shared: { name: randomHex(runtime.chance, 8), nowMs: runtime.clock.nowMs() } } : {})
     })
   const guarded = new GuardedStore(opened, runtime.clock, brokerSettings.storeFreeBytesMin)
   return {

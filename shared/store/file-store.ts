@@ -1,5 +1,6 @@
 /**
- * Object store in a folder: key -> path below the root, one process at a time. An object appears whole or not at all:
+ * Object store in a folder: key -> path below the root, of one process or `shared` by several. An object appears whole
+ * or not at all:
  * it is written and synced under `.tmp/`, then gets its name by link (create) or rename (replace), and the call
  * resolves when the name is durable too. A file system cannot hold both `a` and `a/b`: the second is STORE_REFUSED.
  */
@@ -14,19 +15,26 @@ import type { ByteRange, ObjectInfo, ObjectStore } from './object-store.ts'
 
 const TEMPORARY = '.tmp'
 const STATS_IN_FLIGHT = 32
+const STALE_MS = 60 * 60 * 1_000 // no write takes so long: where others are at work, only older files are left-overs
 
 export type FileStoreOptions = {
   readonly files: Files
   readonly root: string // absolute
   readonly handlesMax: number // files kept open for ranged reads
+  /** Other processes have the folder open, too: a name that none of them has, and the time now. */
+  readonly shared?: { readonly name: string; readonly nowMs: number }
 }
 
 /** Opens the store, making its folder where there is none, and sweeps what a crash left half-written. */
 export async function openFileStore(options: FileStoreOptions): Promise<ObjectStore> {
-  const { files, root } = options
+  const { files, root, shared } = options
   const temporary = `${root}/${TEMPORARY}`
   await makeFolderDurably(files, temporary)
-  for (const entry of (await files.readFolder(temporary)) ?? []) await files.remove(`${temporary}/${entry.name}`)
+  for (const { name } of (await files.readFolder(temporary)) ?? []) {
+    const path = `${temporary}/${name}`
+    const info = shared === undefined ? null : await files.info(path)
+    if (shared === undefined || (info !== null && shared.nowMs - info.modifiedMs > STALE_MS)) await files.remove(path)
+  }
   return new FileStore(options)
 }
 
@@ -35,9 +43,11 @@ class FileStore implements ObjectStore {
   readonly #root: string
   readonly #folders: FolderSyncer
   readonly #handles: HandleCache
+  readonly #temporaryName: string
   #temporaryCount = 0
 
-  constructor({ files, root, handlesMax }: FileStoreOptions) {
+  constructor({ files, root, handlesMax, shared }: FileStoreOptions) {
+    this.#temporaryName = shared === undefined ? '' : `${shared.name}-`
     this.#files = files
     this.#root = root
     this.#folders = new FolderSyncer(files, root)
@@ -139,7 +149,7 @@ class FileStore implements ObjectStore {
   }
 
   async #write(chunks: readonly Uint8Array[]): Promise<string> {
-    const path = `${this.#root}/${TEMPORARY}/${this.#temporaryCount++}`
+    const path = `${this.#root}/${TEMPORARY}/${this.#temporaryName}${this.#temporaryCount++}`
     const file = await this.#files.create(path)
     let written = false
     try {

@@ -7,6 +7,7 @@ import type { ErrorCode } from '#shared/errors/error-codes.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Files } from '#shared/runtime/files.ts'
 import { openFileStore } from '#shared/store/file-store.ts'
+import type { ObjectStore } from '#shared/store/object-store.ts'
 import { temporaryFolder } from '#test/support/temporary-folder.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
@@ -94,4 +95,24 @@ test('file-store: open files stay within their bound, also under many readers at
   assert.ok(open <= 3, `${open} open`)
   await store.close()
   assert.equal(open, 0)
+})
+
+test('file-store: processes that share a folder neither meet in names nor sweep what others write', async () => {
+  const root = temporaryFolder()
+  const hourMs = 3_600_000
+  const open = (name: string, nowMs: number): Promise<ObjectStore> =>
+    openFileStore({ files: nodeFiles, root, handlesMax: 4, shared: { name, nowMs } })
+  mkdirSync(`${root}/.tmp`)
+  writeFileSync(`${root}/.tmp/dead-0`, 'half')
+  const first = await open('first', Date.now())
+  assert.deepEqual(readdirSync(`${root}/.tmp`), ['dead-0'])
+  const second = await open('second', Date.now())
+  const writes = [first, second].flatMap((store, i) =>
+    Array.from({ length: 50 }, (_, n) => store.putIfAbsent(`chunks/${i}/${n}`, [text('x')])))
+  writes.push(...[first, second].map((store) => store.put('meta/one', [text('y')])))
+  await Promise.all(writes)
+  assert.equal((await second.list('chunks/')).length, 100)
+  const third = await open('third', Date.now() + 2 * hourMs)
+  assert.deepEqual(readdirSync(`${root}/.tmp`), [])
+  await Promise.all([first, second, third].map((store) => store.close()))
 })

@@ -116,7 +116,12 @@ export class NodeCluster {
   static async start(zones: readonly string[], flags: readonly string[] = []): Promise<NodeCluster> {
     const redis = await RedisServer.start({ folder: join(temporaryFolder(), 'redis') })
     const cluster = new NodeCluster(redis, zones, flags)
-    await Promise.all(cluster.nodes.map((node) => node.start()))
+    try {
+      await Promise.all(cluster.nodes.map((node) => node.start()))
+    } catch (error) {
+      await cluster.end() // what lives would keep the test alive
+      throw error
+    }
     return cluster
   }
 
