@@ -20,6 +20,7 @@ export class ZoneNet {
   readonly #bridge: string
   readonly #table: string
   readonly #cut = new Set<string>()
+  readonly #links: string[] = [] // the machine's ends of the hosts' cables
 
   private constructor(hosts: readonly ZoneHost[], bridge: string, table: string) {
     this.hosts = hosts
@@ -70,7 +71,9 @@ export class ZoneNet {
       // The machine itself is on the bridge, too: whoever watches from outside is no zone, and is not counted.
       run('ip', ['addr', 'add', `${SUBNET}.${octet}.254/24`, 'dev', bridge])
       for (const [i, { namespace, address }] of hosts.entries()) {
-        addHost(namespace, address, `${PREFIX}v${id}x${i}`, bridge)
+        const link = `${PREFIX}v${id}x${i}`
+        net.#links.push(link)
+        addHost(namespace, address, link, bridge)
       }
       for (const { namespace, address } of invited)
         run('ip', ['-n', namespace, 'addr', 'add', `${address}/24`, 'dev', 'eth0'])
@@ -121,6 +124,8 @@ export class ZoneNet {
 
   remove(): void {
     runs('nft', ['delete', 'table', 'bridge', this.#table])
+    // By name: with their namespace they would go some time later, or with its last process.
+    for (const link of this.#links) runs('ip', ['link', 'del', link])
     for (const namespace of new Set(this.hosts.map((host) => host.namespace))) runs('ip', ['netns', 'del', namespace])
     runs('ip', ['link', 'del', this.#bridge])
   }

@@ -48,3 +48,7 @@ test('zone-net: counts pairs, cuts one way, heals, leaves nothing', { skip: obst
   const left = execFileSync('ip', ['netns', 'list']).toString()
   for (const { namespace } of net.hosts) assert(!left.includes(namespace), left)
 })
+
+test('zone-net: what was removed can be made again at once', { skip: obstacle ?? false }, () => {
+  for (let i = 0; i < 10; i++) ZoneNet.create(['a', 'b', 'c']).remove()
+})
