@@ -16,6 +16,7 @@ const skip = spawnSync('prlimit', ['--version']).status === 0 ? false : 'SKIPPED
 const FLAGS = ['--journal-segment-bytes', '64KiB', '--log-cache-bytes-max', '0', '--chunk-give-up-ms', '1000']
 const RETRIABLE = /^(KAFKA_STORAGE_ERROR|NOT_LEADER_OR_FOLLOWER|REQUEST_TIMED_OUT)$/
 const PADDING = 3_000 // of a record
+const QUEUED_MS = 2_000
 
 test('open files: a server that has none left refuses, stays, and goes on when there are some', { skip }, async () => {
   const server = await startServer(temporaryFolder(), FLAGS)
@@ -68,10 +69,15 @@ test('open files: a server that has none left refuses, stays, and goes on when t
 const produce = (probe: Probe, counter: number): ReturnType<Probe['produce']> =>
   probe.produce('t', 0, counter, { padding: PADDING, timeoutMs: 5_000 })
 
-/** Resolves when a connection that asks for something is closed, or answered: a file may just have become free. */
+/**
+ * Resolves when a connection that asks for something is closed or answered (a file may just have become free), or has
+ * waited for a while: where a thread took the file that libuv keeps in reserve to turn connections away with, the
+ * system keeps them in its queue until there are files again.
+ */
 function connectionIsClosed({ host, port }: { readonly host: string; readonly port: number }): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(port, host)
+    socket.setTimeout(QUEUED_MS, () => { socket.destroy() })
     socket.on('data', () => {})
     socket.on('error', () => {})
     socket.on('close', () => { resolve() })
