@@ -20,6 +20,8 @@ export type DrillClusterOptions = {
   readonly folder: string
   /** Roles of the nodes of each zone. */
   readonly layout: readonly string[]
+  /** Roles of nodes that the first zone has besides. */
+  readonly more?: readonly string[]
   readonly flags?: readonly string[]
   readonly progress?: (line: string) => void
 }
@@ -39,7 +41,7 @@ export class DrillCluster {
 
   /** Starts all of it and resolves when every node serves. */
   static async start(options: DrillClusterOptions): Promise<DrillCluster> {
-    const { folder, layout, flags = [], progress = (): void => {} } = options
+    const { folder, layout, more = [], flags = [], progress = (): void => {} } = options
     const net = ZoneNet.create([...ZONES, REDIS, REGION])
     const within = (name: string): Within => (command) => net.on(name, command)
     const started: { stop(): unknown }[] = []
@@ -59,15 +61,17 @@ export class DrillCluster {
         AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey, AWS_REGION: s3.region,
         AWS_ENDPOINT_URL_S3: s3.endpoint, ZONEWISE_TRANSPORT_RPC_SECRET: randomBytes(16).toString('hex')
       }
-      const nodes = ZONES.flatMap((zone, z) => layout.map((roles, i) => {
-        const nodeId = 1 + z * layout.length + i
+      const rolesIn = (zone: string): readonly string[] => zone === ZONES[0] ? [...layout, ...more] : layout
+      const places = ZONES.flatMap((zone) => rolesIn(zone).map((roles, i) => ({ zone, roles, i })))
+      const nodes = places.map(({ zone, roles, i }, n) => {
+        const nodeId = n + 1
         return new DrillNode({
           nodeId, zone, roles, host: net.host(zone).address, kafkaPort: KAFKA_PORT + i, httpPort: HTTP_PORT + i,
           folder: join(folder, `node-${nodeId}`), env, within: within(zone), flags: [
             '--journal', `redis://${redis.host}:${redis.port}`, '--store', `s3://${BUCKET}/cluster`, ...flags
           ]
         })
-      }))
+      })
       for (const node of nodes) {
         node.launch()
         started.push({ stop: () => node.kill() })

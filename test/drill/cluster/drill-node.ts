@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { askNode } from '#cli/command/http-client.ts'
 import type { Within } from '#infra/local/within.ts'
 import { pause } from '../kill-moments.ts'
 
@@ -101,6 +102,12 @@ export class DrillNode {
 
   resume(): void {
     this.#child?.kill('SIGCONT')
+  }
+
+  /** Has the node `nodeId` drained, or not any more. @throws when it refuses or cannot be asked */
+  async drain(nodeId: number, draining: boolean): Promise<void> {
+    const { host, httpPort } = this.options
+    await askNode(`${host}:${httpPort}`, `/api/nodes/${nodeId}/${draining ? 'drain' : 'undrain'}`, 'POST')
   }
 
   /** What its HTTP port says. */

@@ -3,6 +3,7 @@ import type { Rng } from '#shared/runtime/rng.ts'
 import { pause } from '../kill-moments.ts'
 import { type DrillCluster, REDIS, REGION, ZONES } from './drill-cluster.ts'
 import type { DrillNode } from './drill-node.ts'
+import { moveRing } from './move-ring.ts'
 import { storm } from './storm.ts'
 
 export type DrillContext = {
@@ -20,7 +21,9 @@ export type DrillContext = {
 export type Drill = {
   readonly what: string
   readonly layout: readonly string[] // roles of the nodes of each zone
+  readonly more?: readonly string[] // and of nodes that the first zone has besides
   readonly flags?: readonly string[]
+  readonly readers?: boolean // of librdkafka and Java that may never be sent back, in the first zone
   readonly light?: boolean // only librdkafka's clients, to measure what they wait for
   /** Messages that nodes log as errors though all is as it should be. */
   readonly errors?: readonly string[]
@@ -38,7 +41,7 @@ const LEFT = ZONES.slice(1)
 const CHUNK_GIVEN_UP = 'chunk given up' // what was in it was not acknowledged
 
 /** What every change must pass, in a few minutes. */
-export const SHORT = ['kill-zone', 'cut-redis', 'restart-redis', 'rolling'] as const
+export const SHORT = ['kill-zone', 'cut-redis', 'restart-redis', 'rolling', 'ring'] as const
 
 export const DRILLS: Readonly<Record<string, Drill>> = {
   'kill-leader': {
@@ -132,6 +135,8 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
       await probe('after the storm', performance.now())
     }
   },
+  ring: ring(20_000),
+  'ring-long': ring(600_000),
   'rolling-light': {
     what: 'the same under a light load', layout: [BOTH, BOTH], light: true, act: (context) => restartedAll(context)
   }
@@ -159,6 +164,18 @@ async function killed({ probe }: DrillContext, nodes: readonly DrillNode[], zone
   for (const node of nodes) node.launch()
   await Promise.all(nodes.map((node) => node.ready()))
   await probe('started again', performance.now())
+}
+
+/** Two nodes in the first zone: what one of them stops doing, the other does. */
+function ring(forMs: number): Drill {
+  return {
+    what: `nodes drained, removed, killed, paused and added for ${forMs / 1_000} s under readers that know no reset`,
+    layout: [BOTH], more: [BOTH], light: true, readers: true, errors: [CHUNK_GIVEN_UP],
+    act: async ({ cluster, rng, echo, probe }) => {
+      await moveRing(cluster, { rng, echo, forMs })
+      await probe('the ring is still', performance.now())
+    }
+  }
 }
 
 /** `zones` are asked while the cut lasts. */

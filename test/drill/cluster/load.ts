@@ -1,4 +1,8 @@
-/** The clients of a drill in every zone: our own, kafkajs and librdkafka, each producing and consuming. */
+/**
+ * The clients of a drill in every zone: our own, kafkajs and librdkafka, each producing and consuming; in the first
+ * zone readers of librdkafka and Java, too, that may never be sent back.
+ */
+import { fileURLToPath } from 'node:url'
 import { newNodeNetwork } from '#cli/platform/node-network.ts'
 import { nodeRuntime } from '#cli/platform/node-runtime.ts'
 import type { Rng } from '#shared/runtime/rng.ts'
@@ -13,7 +17,8 @@ import { KafkajsProducer } from '../kafkajs-producer.ts'
 import { pause } from '../kill-moments.ts'
 import { type DrillCluster, ZONES } from './drill-cluster.ts'
 import { KafkajsConsumer } from './kafkajs-consumer.ts'
-import { LibrdkafkaClient } from './librdkafka-client.ts'
+import { notReadYet } from './caught-up.ts'
+import { ClientProcess, type ClientProgram } from './client-process.ts'
 import type { LibrdkafkaPython } from './librdkafka-python.ts'
 import { Prober } from './prober.ts'
 
@@ -23,33 +28,42 @@ const RD = { name: 'rd', partitionCount: 6 }
 const WIDE = 'wide'
 const FINISH_MS_MAX = 90_000
 const POLL_MS = 20
+const CATCH_UP_MS_MAX = 60_000
+const LOOK_MS = 500
+const LIBRDKAFKA = fileURLToPath(new URL('librdkafka.py', import.meta.url))
+const READERS = fileURLToPath(new URL('readers/readers.py', import.meta.url))
+const DENSE = ['assigned', 'group'] as const // of the readers, those that read all
 
 export type LoadParts = { readonly cluster: DrillCluster; readonly history: History; readonly rng: Rng
-  readonly python: LibrdkafkaPython; readonly widePartitions: number; readonly light: boolean }
+  readonly python: LibrdkafkaPython; readonly widePartitions: number; readonly light: boolean
+  readonly readers: boolean; readonly java: ClientProgram | null }
 
 type Client = { run(): Promise<void>; stop(): void; abandon?(): unknown; readonly done?: boolean }
 
 export class Load {
-  readonly librdkafka: readonly LibrdkafkaClient[]
+  readonly librdkafka: readonly ClientProcess[]
   readonly probers: ReadonlyMap<string, Prober>
   readonly #parts: LoadParts
   readonly #network = newNodeNetwork()
   readonly #clients: readonly Client[]
+  readonly #readers: readonly ClientProcess[]
   #failure: unknown = null
 
   constructor(parts: LoadParts) {
-    const { cluster, history, python, widePartitions } = parts
+    const { cluster, history, widePartitions } = parts
     this.#parts = parts
-    this.librdkafka = ZONES.map((zone) => new LibrdkafkaClient({
-      python, name: `librdkafka-${zone}`, bootstrap: bootstrapOf(cluster, zone).join(','), topic: RD.name,
-      partitionCount: RD.partitionCount, within: (command) => cluster.net.on(zone, command), history
-    }))
+    this.librdkafka = ZONES.map((zone) => this.#process('librdkafka', zone, this.#python(LIBRDKAFKA), true))
+    this.#readers = !parts.readers ? [] : [
+      this.#process('readers', ZONES[0], this.#python(READERS), false),
+      ...parts.java === null ? [] : [this.#process('java', ZONES[0], parts.java, false)]
+    ]
     this.probers = new Map(ZONES.map((zone) => [zone, new Prober({
       name: `prober-${zone}`, addresses: cluster.gateways(zone).map(({ address }) => address), topic: WIDE,
       partitionCount: widePartitions, network: this.#network, timer: nodeRuntime.timer, history,
       isNoted: !parts.light
     })]))
-    this.#clients = parts.light ? this.librdkafka : [...this.librdkafka, ...ZONES.flatMap((zone) => {
+    const processes = [...this.librdkafka, ...this.#readers]
+    this.#clients = parts.light ? processes : [...processes, ...ZONES.flatMap((zone) => {
       const brokers = bootstrapOf(cluster, zone)
       return [
         new IdempotentProducer(this.#client(`idempotent-${zone}`, zone)),
@@ -89,6 +103,18 @@ export class Load {
     if (waiting()) this.#parts.history.violation('all ends well', 'producers do not finish')
   }
 
+  /** Readers read on until they have all that was acknowledged. */
+  async caughtUp(): Promise<void> {
+    const { history } = this.#parts
+    const readers = this.#readers.flatMap(({ name }) => DENSE.map((role) => `${name}-${role}`))
+    const missing = (): string[] => notReadYet(history.events, RD.name, readers)
+    for (const untilMs = performance.now() + CATCH_UP_MS_MAX; missing().length > 0; await pause(LOOK_MS)) {
+      if (performance.now() < untilMs) continue
+      for (const what of missing()) history.violation('what is acknowledged is read', what)
+      return
+    }
+  }
+
   /** Everything, as each zone reads it now. */
   async readInAllZones(): Promise<void> {
     const found = await Promise.all(ZONES.map(async (zone) => {
@@ -107,6 +133,19 @@ export class Load {
 
   async abandon(): Promise<void> {
     await Promise.all(this.#clients.map(async (client) => (client.abandon ?? client.stop).call(client)))
+  }
+
+  #python(script: string): ClientProgram {
+    const { python, env } = this.#parts.python
+    return { command: [python, script], env }
+  }
+
+  #process(kind: string, zone: string, program: ClientProgram, produces: boolean): ClientProcess {
+    const { cluster, history } = this.#parts
+    return new ClientProcess({
+      program, produces, name: `${kind}-${zone}`, bootstrap: bootstrapOf(cluster, zone).join(','), topic: RD.name,
+      partitionCount: RD.partitionCount, within: (command) => cluster.net.on(zone, command), history
+    })
   }
 
   #client(name: string, zone: string): ClientParts {

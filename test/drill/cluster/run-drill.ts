@@ -9,6 +9,7 @@ import { History, type Violation } from '#test/simulation/check/history.ts'
 import { pause } from '../kill-moments.ts'
 import { judgeLog } from '../server-log.ts'
 import { DrillCluster, ZONES } from './drill-cluster.ts'
+import type { ClientProgram } from './client-process.ts'
 import type { Drill } from './drills.ts'
 import type { LibrdkafkaPython } from './librdkafka-python.ts'
 import { Load } from './load.ts'
@@ -20,6 +21,7 @@ export type DrillOptions = {
   readonly folder: string
   readonly keep: boolean // the folder
   readonly python: LibrdkafkaPython
+  readonly java: ClientProgram | null // null: this machine has none
   readonly seed: number
   readonly widePartitions: number
   readonly logLevel: string // of the nodes
@@ -56,8 +58,8 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   const awake = setInterval(() => {}, 1_000) // timers of the runtime do not keep the process alive
   try {
     const cluster = await DrillCluster.start({
-      folder, layout: drill.layout, flags: [...FLAGS, '--log-level', options.logLevel, ...drill.flags ?? []],
-      progress: echo
+      folder, layout: drill.layout, more: drill.more ?? [], progress: echo,
+      flags: [...FLAGS, '--log-level', options.logLevel, ...drill.flags ?? []]
     })
     try {
       return await new DrillRun(options, cluster).run()
@@ -79,11 +81,11 @@ class DrillRun {
   readonly #watches: WatchRow[] = []
 
   constructor(options: DrillOptions, cluster: DrillCluster) {
-    const { seed, python, widePartitions } = options
+    const { seed, python, java, widePartitions, drill: { light = false, readers = false } } = options
     this.#options = options
     this.#cluster = cluster
     this.#load = new Load({
-      cluster, history: this.#history, rng: new Rng(seed), python, widePartitions, light: options.drill.light === true
+      cluster, history: this.#history, rng: new Rng(seed), python, java, widePartitions, light, readers
     })
   }
 
@@ -101,6 +103,7 @@ class DrillRun {
       })
       await pause(AFTER_MS)
       await this.#load.finish()
+      await this.#load.caughtUp()
       await this.#load.readInAllZones()
       this.#load.check()
     } finally { // nothing may outlive a drill that failed

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { ZoneNet } from '#infra/local/zone-net.ts'
 import { temporaryFolder } from '#test/support/temporary-folder.ts'
 import { DRILLS, SHORT } from './drills.ts'
+import type { ClientProgram } from './client-process.ts'
+import { javaObstacle, javaReaders } from './java-readers.ts'
 import { librdkafkaPython } from './librdkafka-python.ts'
 import { clientsMarkdownOf, markdownOf } from './report.ts'
 import { type DrillReport, runDrill } from './run-drill.ts'
@@ -29,12 +31,13 @@ export async function runDrills(options: DrillsOptions): Promise<boolean | null>
     return null
   }
   const python = await librdkafkaPython(print)
+  const java = namesOf(names).some((name) => DRILLS[name]!.readers === true) ? await javaOf(print) : null
   const reports: DrillReport[] = []
   for (const name of namesOf(names)) {
     const drill = DRILLS[name]!
     print(`== ${name}: ${drill.what}`)
     const report = await runDrill({
-      name, drill, folder: join(folder ?? temporaryFolder(), `${name}-${process.pid}`), python, seed,
+      name, drill, folder: join(folder ?? temporaryFolder(), `${name}-${process.pid}`), python, java, seed,
       widePartitions: partitions, logLevel, keep: folder !== undefined, echo: print
     })
     reports.push(report)
@@ -47,6 +50,13 @@ export async function runDrills(options: DrillsOptions): Promise<boolean | null>
   print(`\n${markdownOf(reports)}\n\n${clientsMarkdownOf(reports)}`)
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(reports, null, 2)}\n`)
   return reports.every(({ violations }) => violations.length === 0)
+}
+
+async function javaOf(print: (line: string) => void): Promise<ClientProgram | null> {
+  const obstacle = javaObstacle()
+  if (obstacle === null) return javaReaders(print)
+  print(`SKIPPED: the readers in Java: ${obstacle}`)
+  return null
 }
 
 export function unknownNames(names: readonly string[]): string[] {

@@ -12,6 +12,8 @@ if [[ $(id -u) -ne 0 || $(uname) != Linux ]]; then
 fi
 need ip iproute2
 need nft nftables
+need javac default-jdk-headless
+need mvn maven
 need redis-server redis-server
 if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then install python3-venv; fi
 need_go

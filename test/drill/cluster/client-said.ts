@@ -1,7 +1,8 @@
-/** What librdkafka.py says, and what of it goes into the history. Pure. */
+/** What client processes (librdkafka.py, readers.py, Readers.java) say, and what goes into the history. Pure. */
 import type { History } from '#test/simulation/check/history.ts'
 
 type Place = { readonly partition: number }
+type Reading = Place & { readonly reader?: string } // one of several in a process
 type Record = Place & { readonly counter: number }
 
 type SaidError = {
@@ -12,8 +13,10 @@ export type Said =
   | { readonly kind: 'sent' } & Record
   | { readonly kind: 'acked'; readonly offset: number; readonly ms: number } & Record
   | { readonly kind: 'undelivered'; readonly code: string; readonly text: string } & Record
-  | { readonly kind: 'read'; readonly offset: number; readonly producer: string } & Record
-  | { readonly kind: 'sent-back'; readonly high: number; readonly before: number } & Place
+  | { readonly kind: 'read'; readonly offset: number; readonly producer: string } & Record & Reading
+  | { readonly kind: 'sent-back'; readonly high: number; readonly before: number } & Reading
+  /** It went to the offset `wanted` and was given another one. */
+  | { readonly kind: 'astray'; readonly offset: number; readonly wanted: number } & Reading
   | SaidError
   | { readonly kind: 'done' }
 
@@ -27,20 +30,23 @@ export function noteSaid(said: Said, { name, topic }: Speaker, history: History)
   if (said.kind === 'done') return
   if (said.kind === 'error') {
     if (said.fatal || !HARMLESS.has(said.code))
-      history.violation('librdkafka goes on', `${name} ${said.who}: ${said.code} ${said.text}`)
+      history.violation('clients go on', `${name} ${said.who}: ${said.code} ${said.text}`)
     return
   }
   const partition = `${topic}/${said.partition}`
-  if (said.kind === 'sent-back') {
-    const what = `${name} was shown the high watermark ${said.high} of ${partition} after ${said.before}`
-    history.violation('no client is sent back', what)
+  if (said.kind === 'sent-back' || said.kind === 'astray') {
+    const what = said.kind === 'sent-back'
+      ? `was shown the high watermark ${said.high} of ${partition} after ${said.before}`
+      : `went to ${said.wanted} of ${partition} and was given ${said.offset}`
+    history.violation('no client is sent back', `${said.reader ?? name} ${what}`)
     return
   }
   const { kind, counter } = said
   if (kind === 'undelivered') {
-    history.violation('librdkafka delivers', `${name} ${partition}, record ${counter}: ${said.code} ${said.text}`)
+    history.violation('clients deliver', `${name} ${partition}, record ${counter}: ${said.code} ${said.text}`)
   } else if (kind === 'read') {
-    history.add({ kind, reader: name, partition, offset: said.offset, record: { producer: said.producer, counter } })
+    const { reader = name, offset, producer } = said
+    history.add({ kind, reader, partition, offset, record: { producer, counter } })
   } else if (kind === 'acked') {
     history.add({ kind, partition, offset: said.offset, record: { producer: name, counter } })
   } else history.add({ kind, partition, record: { producer: name, counter } })

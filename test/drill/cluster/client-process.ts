@@ -1,16 +1,16 @@
-/** Runs librdkafka.py in the namespace of a zone and takes what it says into the history. */
+/** A client as a process in the namespace of a zone: what it says goes into the history. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { Within } from '#infra/local/within.ts'
-import { noteSaid, type Said } from './librdkafka-said.ts'
-import type { LibrdkafkaPython } from './librdkafka-python.ts'
+import { noteSaid, type Said } from './client-said.ts'
 import type { History } from '#test/simulation/check/history.ts'
 
-const SCRIPT = fileURLToPath(new URL('librdkafka.py', import.meta.url))
+/** A program that takes BOOTSTRAP NAME TOPIC PARTITIONS as its last arguments. */
+export type ClientProgram = { readonly command: readonly string[]; readonly env: NodeJS.ProcessEnv }
 
-export type LibrdkafkaOptions = {
-  readonly python: LibrdkafkaPython
+export type ClientProcessOptions = {
+  readonly program: ClientProgram
+  readonly produces: boolean // idempotently, until it is told to stop
   readonly name: string
   readonly bootstrap: string
   readonly topic: string
@@ -24,29 +24,34 @@ export type Told = { readonly atMs: number; readonly who: string; readonly code:
 /** `ackedMs` is of the monotonic clock, `ackedAt` of the one that logs tell. */
 export type Delivery = { readonly ackedMs: number; readonly ackedAt: number; readonly ms: number }
 
-export class LibrdkafkaClient {
+export class ClientProcess {
   readonly deliveries: Delivery[] = []
   readonly told: Told[] = []
-  readonly #options: LibrdkafkaOptions
+  readonly #options: ClientProcessOptions
   #child: ChildProcess | null = null
   #ended = false
   #stderr = ''
-  done = false
+  done: boolean
 
-  constructor(options: LibrdkafkaOptions) {
+  constructor(options: ClientProcessOptions) {
     this.#options = options
-    options.history.producers.set(options.name, 'idempotent')
+    this.done = !options.produces
+    if (options.produces) options.history.producers.set(options.name, 'idempotent')
   }
 
   async run(): Promise<void> {
-    const { python, name, bootstrap, topic, partitionCount, within } = this.#options
-    const command = within([python.python, SCRIPT, bootstrap, name, topic, String(partitionCount)])
-    const child = spawn(command.file, [...command.args], { stdio: ['pipe', 'pipe', 'pipe'], env: python.env })
+    const { program, name, bootstrap, topic, partitionCount, within } = this.#options
+    const command = within([...program.command, bootstrap, name, topic, String(partitionCount)])
+    const child = spawn(command.file, [...command.args], { stdio: ['pipe', 'pipe', 'pipe'], env: program.env })
     this.#child = child
     child.stdin.on('error', () => {}) // its end is seen by its exit code
     child.stderr.on('data', (bytes: Buffer) => { this.#stderr += bytes.toString() })
     for await (const line of createInterface({ input: child.stdout })) this.#take(JSON.parse(line) as Said)
     if (!this.#ended) throw new Error(`${name} ended: ${this.#stderr}`)
+  }
+
+  get name(): string {
+    return this.#options.name
   }
 
   stop(): void {

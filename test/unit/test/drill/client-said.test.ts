@@ -1,10 +1,10 @@
 /**
- * Goal: nothing that librdkafka may never be told passes unseen.
+ * Goal: nothing that a client may never be told passes unseen.
  * Method: what the client process says, with planted violations, into a history that is judged.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { noteSaid, type Said } from '#test/drill/cluster/librdkafka-said.ts'
+import { noteSaid, type Said } from '#test/drill/cluster/client-said.ts'
 import { check } from '#test/simulation/check/checker.ts'
 import { History } from '#test/simulation/check/history.ts'
 
@@ -24,23 +24,30 @@ function rulesOf(said: readonly Said[]): string[] {
   return check(history).map(({ rule }) => rule)
 }
 
-test('librdkafka-said: lost connections and brokers, and all that fits, are no violation', () => {
+test('client-said: lost connections and brokers, and all that fits, are no violation', () => {
   const said = [acked(0, 0), error('_TRANSPORT'), read(0, 0), read(1, 1), error('_ALL_BROKERS_DOWN'), acked(2, 2)]
   assert.deepEqual(rulesOf(said), [])
 })
 
-test('librdkafka-said: finds acks and reads that do not fit', () => {
+test('client-said: finds acks and reads that do not fit', () => {
   assert.deepEqual(rulesOf([acked(1, 2)]), ['an ack names the offset'])
   assert.deepEqual(rulesOf([acked(3, 3)]), ['no acked record is lost'])
   assert.deepEqual(rulesOf([read(0, 0), read(2, 2)]), ['readers skip nothing'])
   assert.deepEqual(rulesOf([read(1, 0)]), ['an offset never changes'])
 })
 
-test('librdkafka-said: finds clients that are sent back, records not delivered, and errors that end a client', () => {
+test('client-said: readers of one process read each on its own', () => {
+  const of = (reader: string): Said[] => [{ ...read(0, 0), reader } as Said, { ...read(1, 1), reader } as Said]
+  assert.deepEqual(rulesOf([...of('a'), ...of('b')]), [])
+})
+
+test('client-said: finds clients that are sent back, records not delivered, and errors that end a client', () => {
   assert.deepEqual(rulesOf([{ kind: 'sent-back', partition: 0, high: 1, before: 2 }]), ['no client is sent back'])
+  const astray: Said = { kind: 'astray', partition: 0, offset: 3, wanted: 2, reader: 'jumper' }
+  assert.deepEqual(rulesOf([astray]), ['no client is sent back'])
   const undelivered: Said = { kind: 'undelivered', partition: 0, counter: 1, code: '_MSG_TIMED_OUT', text: '' }
-  assert.deepEqual(rulesOf([undelivered]), ['librdkafka delivers'])
+  assert.deepEqual(rulesOf([undelivered]), ['clients deliver'])
   for (const code of ['_AUTO_OFFSET_RESET', '_LOG_TRUNCATION', 'OFFSET_OUT_OF_RANGE'])
-    assert.deepEqual(rulesOf([error(code)]), ['librdkafka goes on'])
-  assert.deepEqual(rulesOf([error('_TRANSPORT', true)]), ['librdkafka goes on'])
+    assert.deepEqual(rulesOf([error(code)]), ['clients go on'])
+  assert.deepEqual(rulesOf([error('_TRANSPORT', true)]), ['clients go on'])
 })
