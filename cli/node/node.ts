@@ -109,7 +109,8 @@ export class ZonewiseNode {
       metrics: new IngestMetrics(metrics, zone), settings, onClosed: onFatal
     })
     const fetcher = new Fetcher({
-      zone, membership, transport, cache: ingest.cache, log, metrics: new FetchMetrics(metrics, zone), settings
+      zone, membership, transport, cache: ingest.cache, clock: runtime.clock, log,
+      metrics: new FetchMetrics(metrics, zone), settings
     })
     const gateway = new Gateway({
       nodeId, nodeEpoch, zone, clusterId, runtime, log, metrics, ledger, settings, membership, catalog, transport,

@@ -7,6 +7,7 @@ import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { offsetsCall } from '#shared/rpc/read.ts'
 import type { ListOffsetsRequest, ListOffsetsResponse } from '#shared/wire/api/list-offsets.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
+import { askZone } from '../zone/ask-zone.ts'
 import { authorize, throttle, type Handler } from './handler.ts'
 import { checkNamed, mapTogether } from './request-bounds.ts'
 import { findTopics } from './topic-lookup.ts'
@@ -55,16 +56,20 @@ export const handleListOffsets: Handler<ListOffsetsRequest, ListOffsetsResponse>
     }
   }
   await mapTogether([...Map.groupBy(wanted, ({ shard }) => shard)], async ([shard, ofShard]) => {
-    const reader = zoneReaderOf(services.membership.current(), services.zone, shard)
+    const { membership, transport, zone } = services
+    const question = {
+      shard, isolationLevel: request.isolationLevel,
+      partitions: ofShard.map(({ topicId, asked }) => ({
+        topicId, partition: asked.partitionIndex, currentLeaderEpoch: asked.currentLeaderEpoch,
+        timestamp: asked.timestamp
+      }))
+    }
+    const options = { deadlineMs: DEADLINE_MS, signal: context.signal }
     try {
-      if (reader === null) throw new ZonewiseError('RPC_UNAVAILABLE', 'no broker in this zone', { zone: services.zone })
-      const { response } = await services.transport.call(reader, offsetsCall, {
-        shard, isolationLevel: request.isolationLevel,
-        partitions: ofShard.map(({ topicId, asked }) => ({
-          topicId, partition: asked.partitionIndex, currentLeaderEpoch: asked.currentLeaderEpoch,
-          timestamp: asked.timestamp
-        }))
-      }, { deadlineMs: DEADLINE_MS, signal: context.signal })
+      const { response } = await askZone(
+        (unreachable) => zoneReaderOf(membership.current(), zone, shard, unreachable),
+        (reader) => transport.call(reader, offsetsCall, question, options)
+      )
       ofShard.forEach(({ asked }, i) => {
         const { errorCode, offset, timestamp } = response.partitions[i]!
         answers.set(asked, errorCode !== 0 ? failed(asked, errorCode) : {

@@ -9,6 +9,7 @@ import type {
   OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse
 } from '#shared/wire/api/offset-for-leader-epoch.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
+import { askZone } from '../zone/ask-zone.ts'
 import { authorize, throttle, type GatewayServices, type Handler, type RequestContext } from './handler.ts'
 import { checkNamed, mapTogether } from './request-bounds.ts'
 import { findTopics } from './topic-lookup.ts'
@@ -89,17 +90,22 @@ async function endOffsets(
 async function latestOffsets(
   context: RequestContext, services: GatewayServices, shard: number, wanted: readonly Wanted[]
 ): Promise<readonly { readonly errorCode: number; readonly offset: number }[]> {
-  const snapshot = services.membership.current()
-  const node = zoneReaderOf(snapshot, services.zone, shard) ?? leaderOf(snapshot, shard)
+  const { membership, transport, zone } = services
+  const pick = (unreachable: ReadonlySet<number>): number | null => {
+    const snapshot = membership.current()
+    const node = zoneReaderOf(snapshot, zone, shard, unreachable) ?? leaderOf(snapshot, shard)
+    return unreachable.has(node) ? null : node
+  }
   const partitions = wanted.map(({ topicId, asked: { partition, currentLeaderEpoch } }) =>
     ({ topicId, partition, currentLeaderEpoch, timestamp: TIMESTAMP_LATEST }))
   const request = { shard, isolationLevel: READ_UNCOMMITTED, partitions }
   try {
     const options = { deadlineMs: DEADLINE_MS, signal: context.signal }
-    return (await services.transport.call(node, offsetsCall, request, options)).response.partitions
+    const ask = (node: number) => transport.call(node, offsetsCall, request, options)
+    return (await askZone(pick, ask)).response.partitions
   } catch (error) {
     if (!(error instanceof ZonewiseError)) throw error
-    services.log.debug('offsets call failed', { shard, node, code: error.code })
+    services.log.debug('offsets call failed', { shard, code: error.code })
     const errorCode = error.retriable ? KAFKA_ERROR.LEADER_NOT_AVAILABLE : error.kafkaCode
     return wanted.map(() => ({ errorCode, offset: -1 }))
   }

@@ -10,9 +10,11 @@ import type { Log } from '#shared/log/log.ts'
 import { Metrics } from '#shared/metrics/metrics.ts'
 import { sourceName } from '#shared/object/chunk-ref.ts'
 import { planCall, readCall, type PlanRequest, type PlanResponse, type ReadResponse } from '#shared/rpc/read.ts'
+import type { Clock } from '#shared/runtime/runtime.ts'
 import type { CallReply, Transport } from '#shared/transport/transport.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { LogCache } from '../ingest/log-cache.ts'
+import { askZone } from '../zone/ask-zone.ts'
 import { FetchMetrics } from './metrics.ts'
 
 export type FetcherParts = {
@@ -20,6 +22,7 @@ export type FetcherParts = {
   readonly membership: Membership
   readonly transport: Transport
   readonly cache: LogCache
+  readonly clock: Clock
   readonly log: Log
   readonly metrics?: FetchMetrics
   readonly settings: { readonly readDeadlineMs: number; readonly fetchReadsMax: number }
@@ -46,15 +49,21 @@ export class Fetcher {
    * before answers behind a barrier, so that no client sees a high watermark go back.
    */
   async plan(request: Omit<PlanRequest, 'isFresh'>, signal: AbortSignal): Promise<readonly Planned[]> {
-    const { membership, transport, zone, log } = this.#parts
+    const { membership, transport, clock, zone, log } = this.#parts
+    const { shard } = request
+    const endMs = clock.monotonicMs() + request.waitMs
     try {
-      const reader = zoneReaderOf(membership.current(), zone, request.shard)
-      if (reader === null) throw new ZonewiseError('RPC_UNAVAILABLE', 'no broker in this zone', { zone })
-      const options = { deadlineMs: request.waitMs + PLAN_GRACE_MS, signal }
-      const isFresh = this.#asked.get(request.shard) !== reader
-      const { response } = await transport.call(reader, planCall, { ...request, isFresh }, options)
-      if (isFresh) this.#asked.set(request.shard, reader)
-      return response.partitions
+      return await askZone(
+        (unreachable) => zoneReaderOf(membership.current(), zone, shard, unreachable),
+        async (reader) => {
+          const waitMs = Math.max(0, endMs - clock.monotonicMs())
+          const isFresh = this.#asked.get(shard) !== reader
+          const options = { deadlineMs: waitMs + PLAN_GRACE_MS, signal }
+          const { response } = await transport.call(reader, planCall, { ...request, waitMs, isFresh }, options)
+          if (isFresh) this.#asked.set(shard, reader)
+          return response.partitions
+        }
+      )
     } catch (error) {
       if (signal.aborted || !(error instanceof ZonewiseError)) throw error
       this.#metrics.planFailures.add(1)
@@ -129,12 +138,14 @@ export class Fetcher {
   ): Promise<CallReply<ReadResponse>> {
     const { membership, transport, zone, settings } = this.#parts
     const { source, chunkSeq } = runs[0]!
-    const reader = readerOfChunk(membership.current(), zone, chunkName(runs[0]!))
-    if (reader === null) throw new ZonewiseError('RPC_UNAVAILABLE', 'no broker in this zone', { zone })
+    const name = chunkName(runs[0]!)
     const ranges = runs.map(({ position, length }) => ({ start: position, end: position + length }))
     const chunksBehind = runs.reduce((least, run) => Math.min(least, run.chunksBehind), Infinity)
     const options = { deadlineMs: settings.readDeadlineMs, ...(signal === undefined ? {} : { signal }) }
-    return transport.call(reader, readCall, { source, chunkSeq, chunksBehind, isAhead, ranges }, options)
+    return askZone(
+      (unreachable) => readerOfChunk(membership.current(), zone, name, unreachable),
+      (reader) => transport.call(reader, readCall, { source, chunkSeq, chunksBehind, isAhead, ranges }, options)
+    )
   }
 }
 

@@ -9,6 +9,7 @@ import { CATALOG_SHARD, type ClusterSnapshot, type NodeInfo } from './membership
 
 /** No broker is alive: a call to this node fails as to any dead one. */
 export const NO_NODE = -1
+const NOBODY: ReadonlySet<number> = new Set()
 
 type Placement = {
   readonly brokers: readonly NodeInfo[]
@@ -40,9 +41,17 @@ export function leaderOf(snapshot: ClusterSnapshot, shard: number): number {
 
 /**
  * The node id of the broker that reads `shard` for `zone`, or null: the zone has no broker. In the leader's zone it is
- * the leader itself, which has a view anyway.
+ * the leader itself, which has a view anyway. Instead of one that is `unreachable` it is the one that comes next.
  */
-export function zoneReaderOf(snapshot: ClusterSnapshot, zone: string, shard: number): number | null {
+export function zoneReaderOf(
+  snapshot: ClusterSnapshot, zone: string, shard: number, unreachable: ReadonlySet<number> = NOBODY
+): number | null {
+  const reader = readersOf(snapshot, zone).get(shard) ?? null
+  if (reader === null || !unreachable.has(reader)) return reader
+  return highest('reader', shard, placementOf(snapshot).brokers, zone, unreachable)
+}
+
+function readersOf(snapshot: ClusterSnapshot, zone: string): ReadonlyMap<number, number> {
   const { readers } = placementOf(snapshot)
   let table = readers.get(zone)
   if (table === undefined) {
@@ -51,19 +60,28 @@ export function zoneReaderOf(snapshot: ClusterSnapshot, zone: string, shard: num
     const leaders = new Map(shards.map((shard) => [shard, leaderOf(snapshot, shard)]))
     readers.set(zone, (table = assign('reader', shards, brokers, leaders)))
   }
-  return table.get(shard) ?? null
+  return table
 }
 
 /**
  * The node id of the broker that owns a chunk (by its name) in the caches of `zone`, or null: none is there. A broker
- * that comes or goes moves the chunks of its own share only: what the others have cached stays of use.
+ * that comes or goes, or is `unreachable`, moves the chunks of its own share only: what the others have cached stays of
+ * use.
  */
-export function readerOfChunk(snapshot: ClusterSnapshot, zone: string, chunk: string): number | null {
-  const hash = hashText(chunk)
+export function readerOfChunk(
+  snapshot: ClusterSnapshot, zone: string, chunk: string, unreachable: ReadonlySet<number> = NOBODY
+): number | null {
+  return highest('chunk', hashText(chunk), placementOf(snapshot).brokers, zone, unreachable)
+}
+
+/** The broker of a zone that ranks highest for a key. */
+function highest(
+  use: string, key: number, brokers: readonly NodeInfo[], zone: string, unreachable: ReadonlySet<number>
+): number | null {
   let [owner, ownerRank]: [number | null, number] = [null, -1]
-  for (const { nodeId, zone: nodeZone } of placementOf(snapshot).brokers) {
-    if (nodeZone !== zone) continue
-    const rank = hashNumbers('chunk', nodeId, hash)
+  for (const { nodeId, zone: nodeZone } of brokers) {
+    if (nodeZone !== zone || unreachable.has(nodeId)) continue
+    const rank = hashNumbers(use, nodeId, key)
     if (rank > ownerRank) [owner, ownerRank] = [nodeId, rank]
   }
   return owner

@@ -42,7 +42,7 @@ export function dataTwin(given: Partial<GatewaySettings> = {}): DataTwin {
   const broker = new BrokerTwin(transport, memory, pool, runtime)
   const ingest = new Ingest({ nodeId: 1, nodeEpoch: 7, clusterId: CLUSTER_ID, store, memory: pool, transport, membership, runtime, log, settings })
   const clientZones = new ClientZones({ membership, nodeId: 1, zone: 'az1', zones: [], followsClaims: false, runtime })
-  const fetcher = new Fetcher({ zone: 'az1', membership, transport, cache: ingest.cache, log, settings })
+  const fetcher = new Fetcher({ zone: 'az1', membership, transport, cache: ingest.cache, clock: runtime.clock, log, settings })
   return {
     services: { ...services, settings, transport, membership, clientZones, ingest, fetcher },
     runtime, catalog, log, memory, pool, store, membership, network, ingest, broker

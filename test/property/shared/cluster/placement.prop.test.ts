@@ -62,6 +62,12 @@ for (const seed of seeds(40)) {
         return reader
       })
       for (const count of countsOf(readers).values()) assert(count <= Math.ceil(readers.length / brokers.length))
+      for (const shard of shardsOf(cluster)) {
+        const unreachable = new Set([zoneReaderOf(cluster, zone, shard)!])
+        const next = zoneReaderOf(cluster, zone, shard, unreachable)
+        assert(brokers.length === 1 ? next === null : brokers.includes(next!) && !unreachable.has(next!))
+        assert.equal(zoneReaderOf(cluster, zone, shard, new Set(brokers)), null)
+      }
     }
   })
 
@@ -79,6 +85,8 @@ for (const seed of seeds(40)) {
       const chunkAfter = readerOfChunk(left, gone.zone, `source/${partition}`)
       if (chunkBefore !== gone.nodeId) assert.equal(chunkAfter, chunkBefore)
       else assert.notEqual(chunkAfter, gone.nodeId)
+      const unreachable = new Set([gone.nodeId])
+      assert.equal(readerOfChunk(cluster, gone.zone, `source/${partition}`, unreachable), chunkAfter)
     }
   })
 }

@@ -6,9 +6,10 @@ import { StaticMembership } from '#shared/cluster/static-membership.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { LANE } from '#shared/object/chunk-ref.ts'
 import { chunkKey } from '#shared/object/chunk-ref.ts'
-import { planCall } from '#shared/rpc/read.ts'
+import { planCall, readCall } from '#shared/rpc/read.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { dataTwin, type DataTwin } from '#test/support/data-twin.ts'
+import { ManualRuntime } from '#test/support/manual-runtime.ts'
 import { nodeOf, RecordingLog, snapshotOf, TransportTwin } from '#test/support/gateway-twin.ts'
 
 const source = { nodeId: 9, nodeEpoch: 3, nonce: '0123456789abcdef', lane: LANE.region }
@@ -19,9 +20,16 @@ const never = new AbortController().signal
 
 function setUp(fetchReadsMax = 4): { t: DataTwin; fetcher: Fetcher } {
   const t = dataTwin()
-  const { transport, membership, log } = t.services
+  const { transport, membership, log, runtime: { clock } } = t.services
   const settings = { readDeadlineMs: 1_000, fetchReadsMax }
-  return { t, fetcher: new Fetcher({ zone: 'az1', membership, transport, log, cache: new LogCache(source, 0), settings }) }
+  return { t, fetcher: new Fetcher({ zone: 'az1', membership, transport, clock, log, cache: new LogCache(source, 0), settings }) }
+}
+
+function fetcherOn(transport: TransportTwin, membership: StaticMembership, runtime = new ManualRuntime()): Fetcher {
+  return new Fetcher({
+    zone: 'az1', membership, transport, clock: runtime.clock, log: new RecordingLog(), cache: new LogCache(source, 0),
+    settings: { readDeadlineMs: 1_000, fetchReadsMax: 1 }
+  })
 }
 
 async function putChunks(t: DataTwin, count: number): Promise<void> {
@@ -84,8 +92,7 @@ test('fetcher: another reader than the one asked before answers behind a barrier
     if (failing) throw new ZonewiseError('JOURNAL_UNSETTLED', 'no barrier now')
     return { partitions: partitions.map(() => ({ errorCode: 0, highWatermark: 1, lastStableOffset: 1, logStartOffset: 0, runs: [], isCut: false })) }
   })
-  const settings = { readDeadlineMs: 1_000, fetchReadsMax: 1 }
-  const fetcher = new Fetcher({ zone: 'az1', membership, transport, log: new RecordingLog(), cache: new LogCache(source, 0), settings })
+  const fetcher = fetcherOn(transport, membership)
   const plan = (): Promise<unknown> => fetcher.plan({ shard: 0, waitMs: 0, minBytes: 1, isolationLevel: 0, partitions: [] }, never)
   await plan()
   failing = false
@@ -97,4 +104,45 @@ test('fetcher: another reader than the one asked before answers behind a barrier
   await plan()
   await plan()
   assert.deepEqual(fresh, [[first, true], [first, true], [first, false], [other, true], [other, false]])
+})
+
+test('fetcher: where the reader of a shard cannot be reached the next of the zone plans at once, behind a barrier', async () => {
+  const transport = new TransportTwin()
+  const runtime = new ManualRuntime()
+  const fetcher = fetcherOn(transport, new StaticMembership(snapshotOf()), runtime)
+  const asked: [number, boolean, number][] = []
+  let dead = 0
+  transport.on(planCall, async (node, { isFresh, waitMs, partitions }) => {
+    asked.push([node, isFresh, waitMs])
+    await runtime.advance(100)
+    if (node === dead) throw new ZonewiseError('RPC_UNAVAILABLE', 'the node died', { node })
+    return { partitions: partitions.map(() => ({ errorCode: 0, highWatermark: 1, lastStableOffset: 1, logStartOffset: 0, runs: [], isCut: false })) }
+  })
+  const partitions = [{ topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: 0, fetchOffset: 0, maxBytes: 1, currentLeaderEpoch: -1 }]
+  const plan = async (): Promise<number[]> =>
+    (await fetcher.plan({ shard: 0, waitMs: 500, minBytes: 1, isolationLevel: 0, partitions }, never)).map(({ errorCode }) => errorCode)
+  await plan()
+  const first = asked[0]![0]
+  const other = first === 1 ? 2 : 1
+  dead = first
+  assert.deepEqual(await plan(), [0])
+  assert.deepEqual(await plan(), [0])
+  dead = 0
+  assert.deepEqual(await plan(), [0])
+  assert.deepEqual(asked, [
+    [first, true, 500], [first, false, 500], [other, true, 400], [first, true, 500], [other, false, 400],
+    [first, true, 500]
+  ])
+})
+
+test('fetcher: where the owner of a chunk cannot be reached the next of the zone reads it', async () => {
+  const transport = new TransportTwin()
+  const fetcher = fetcherOn(transport, new StaticMembership(snapshotOf()))
+  const asked: number[] = []
+  transport.on(readCall, (node) => {
+    asked.push(node)
+    throw new ZonewiseError(asked.length === 1 ? 'STOPPING' : 'RPC_UNAVAILABLE', 'gone')
+  })
+  assert.deepEqual(texts(await fetcher.read([run(1, 0, 7)], never)), [null])
+  assert.deepEqual(asked.toSorted(), [1, 2], 'both brokers of the zone, and nobody of another')
 })
