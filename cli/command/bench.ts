@@ -30,7 +30,8 @@ export async function bench(args: Arguments, terminal: Terminal): Promise<number
   terminal.stderr.write(`${rate}, records of ${recordBytes} bytes, ${partitions} partitions, ${seconds} s\n`)
   try {
     const zones = await loadZones({
-      places, topic, partitions, bytesPerSecond, recordBytes, seconds, signal: ending.signal
+      places, topic, partitions, bytesPerSecond, recordBytes, seconds, signal: ending.signal,
+      say: (line) => { terminal.stderr.write(`${line}\n`) }
     })
     const json = { bytesPerSecond, recordBytes, seconds, partitions, zones }
     terminal.stdout.write(args.flags.has('json') ? `${JSON.stringify(json, null, 2)}\n` : benchText(zones))
@@ -61,12 +62,13 @@ async function findGateways(http: string): Promise<string[]> {
 function benchText(zones: readonly ZoneResult[]): string {
   const ms = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} ms`
   const perSecond = (bytes: number): string => `${bytesText(Math.round(bytes))}/s`
-  const rows = zones.map(({ zone, produced, ackMs, read, endToEndMs, errors }) => [
+  const rows = zones.map(({ zone, produced, ackMs, read, endToEndMs, awaySeconds, errors }) => [
     zone, perSecond(produced.bytesPerSecond), ms(ackMs.p50), ms(ackMs.p99), perSecond(read.bytesPerSecond),
-    ms(endToEndMs.p50), ms(endToEndMs.p99), String(Object.values(errors).reduce((sum, count) => sum + count, 0))
+    ms(endToEndMs.p50), ms(endToEndMs.p99),
+    `${awaySeconds.toFixed(1)} s`, String(Object.values(errors).reduce((sum, count) => sum + count, 0))
   ])
   const head =
-    ['zone', 'produced', 'ack p50', 'ack p99', 'read', 'end to end p50', 'end to end p99', 'errors']
+    ['zone', 'produced', 'ack p50', 'ack p99', 'read', 'end to end p50', 'end to end p99', 'no service', 'errors']
   const lines = zones.flatMap(({ zone, errors }) =>
     Object.entries(errors).map(([name, count]) => `${zone}: ${name} ${count} times`))
   return `${[textTable([head, ...rows]), ...lines].join('\n')}\n`

@@ -32,16 +32,17 @@ export async function deleteTopic(place: Place, name: string): Promise<void> {
   await askOnce(place, frames)
 }
 
+export type Seen = { readonly zone: string | null; readonly gateways: readonly Place[]; readonly partitions: number }
+
 /** What a gateway says of its zone, and of how many partitions of the topic it knows. */
-export async function lookAround(
-  place: Place, topic: string
-): Promise<{ readonly zone: string | null; readonly partitions: number }> {
+export async function lookAround(place: Place, topic: string): Promise<Seen> {
   const frames = encodeRequestFrame(API.metadata, head(METADATA_VERSION), {
     topics: [{ topicId: UUID_ZERO, name: topic }], allowAutoTopicCreation: false,
     includeClusterAuthorizedOperations: false, includeTopicAuthorizedOperations: false
   })
   const { body } = decodeResponseFrame(API.metadata, METADATA_VERSION, await askOnce(place, frames))
-  return { zone: body.brokers[0]?.rack ?? null, partitions: body.topics[0]?.partitions.length ?? 0 }
+  const gateways = body.brokers.map(({ host, port }) => ({ host, port }))
+  return { zone: body.brokers[0]?.rack ?? null, gateways, partitions: body.topics[0]?.partitions.length ?? 0 }
 }
 
 /** Opens `count` connections to one gateway. */
@@ -58,9 +59,12 @@ function head(version: number): Head {
 }
 
 async function askOnce(place: Place, frames: readonly Uint8Array[]): Promise<Buffer> {
-  const client = await RawClient.open(place)
+  const lost = Promise.withResolvers<never>()
+  const client = await RawClient.open(place, () => {
+    lost.reject(new ZonewiseError('CLIENT_FAILED', 'a gateway went away before it answered', { ...place }))
+  })
   try {
-    return await client.ask(Buffer.concat(frames))
+    return await Promise.race([client.ask(Buffer.concat(frames)), lost.promise])
   } finally {
     client.close()
   }

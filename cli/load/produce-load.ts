@@ -1,13 +1,13 @@
 /** Producers that keep requests in flight, or send at a rate, and what was acknowledged. */
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { kafkaErrorName } from '#shared/wire/error-codes.ts'
-import type { RawClient } from './raw-client.ts'
+import type { LoadClient } from './raw-client.ts'
 
 const TURN_MS = 5
 const WAIT_MS_MAX = 30_000
 
 export type ProduceOptions = {
-  readonly clients: readonly RawClient[]
+  readonly clients: readonly LoadClient[]
   readonly frames: readonly Buffer[] // sent in turn by every client, beginning at its own number
   readonly payloadBytes: number // of one frame
   readonly inFlight: number // requests of one client
@@ -38,8 +38,8 @@ export async function produce(options: ProduceOptions): Promise<ProduceResult> {
   let endMs = startMs + seconds * 1_000
   const allowed = (): number =>
     bytesPerSecond === Infinity ? Infinity : (performance.now() - startMs) / 1_000 * bytesPerSecond / payloadBytes
-  const fill = (client: RawClient, i: number): void => {
-    while (client.inFlight < inFlight && sent < allowed() && performance.now() < endMs) {
+  const fill = (client: LoadClient, i: number): void => {
+    while (client.isOpen && client.inFlight < inFlight && sent < allowed() && performance.now() < endMs) {
       const frame = next[i]! % frames.length
       next[i]! += 1
       sent += 1
@@ -58,7 +58,10 @@ export async function produce(options: ProduceOptions): Promise<ProduceResult> {
       })
     }
   }
-  const fillAll = (): void => { clients.forEach(fill) }
+  const fillAll = (): void => {
+    if (!clients.some(({ isOpen }) => isOpen)) sent = Math.max(sent, Math.floor(allowed())) // nothing is made up for
+    clients.forEach(fill)
+  }
   fillAll()
   const turn = setInterval(fillAll, TURN_MS)
   await new Promise<void>((resolve) => {

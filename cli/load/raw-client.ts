@@ -7,6 +7,15 @@ import { connect, type Socket } from 'node:net'
 const SLAB_BYTES = 1024 * 1024
 const KEPT_BYTES = 16 * 1024
 const LENGTH_BYTES = 4
+const CONNECT_MS_MAX = 3_000
+
+/** What a load needs of its connection: a raw one, or one that is opened again. */
+export type LoadClient = {
+  readonly isOpen: boolean
+  readonly inFlight: number
+  send(frame: Uint8Array, onAnswer: OnAnswer): void
+  close(): void
+}
 
 /** `head` is valid during the call only: the first bytes of the answer after its length. */
 export type OnAnswer = (head: Buffer, bytes: number) => void
@@ -18,31 +27,46 @@ function lostWithoutReason(): never {
   throw new Error('the server closed a connection of the load')
 }
 
-export class RawClient {
+export class RawClient implements LoadClient {
   readonly #socket: Socket
   readonly #waiting: OnAnswer[] = []
   #waitingHead = 0
   readonly #kept = Buffer.allocUnsafeSlow(LENGTH_BYTES + KEPT_BYTES)
   #at = 0 // of the answer under way, its length included
   #closing = false
+  #lost = false
   #bytesPerSecond = Infinity
 
   /** `onLost`: the server closed the connection; without it that is a bug of the load. */
   static open(place: Place, onLost: () => void = lostWithoutReason): Promise<RawClient> {
     return new Promise((resolve, reject) => {
       const socket: Socket = connect({
-        ...place, noDelay: true,
+        ...place, noDelay: true, timeout: CONNECT_MS_MAX,
         onread: { buffer: slab, callback: (count, buffer) => { client.#read(buffer as Buffer, count); return true } }
       })
       socket.once('error', reject)
       const client = new RawClient(socket, onLost)
-      socket.once('connect', () => { resolve(client) })
+      socket.once('timeout', () => { socket.destroy(new Error(`no connection within ${CONNECT_MS_MAX} ms`)) })
+      socket.once('connect', () => {
+        socket.setTimeout(0)
+        resolve(client)
+      })
     })
   }
 
   constructor(socket: Socket, onLost: () => void) {
     this.#socket = socket
-    socket.on('close', () => { if (!this.#closing) onLost() })
+    socket.once('connect', () => {
+      socket.on('error', () => {}) // its close is heard
+      socket.once('close', () => {
+        this.#lost = true
+        if (!this.#closing) onLost()
+      })
+    })
+  }
+
+  get isOpen(): boolean {
+    return !this.#lost
   }
 
   get inFlight(): number {
@@ -83,7 +107,6 @@ export class RawClient {
 
   #mayEnd(): void {
     this.#closing = true
-    this.#socket.on('error', () => {})
   }
 
   #read(bytes: Buffer, count: number): void {

@@ -1,5 +1,6 @@
 /** Readers of one zone: a connection a partition, answers counted by their first bytes, batches of one known size. */
-import { RawClient, type Place } from './raw-client.ts'
+import { Line } from './line.ts'
+import { type LoadClient, type Place, RawClient } from './raw-client.ts'
 import { newFetchFrame } from './batch.ts'
 
 export const FETCH_BYTES_MAX = 2 * 2 ** 20
@@ -8,6 +9,8 @@ const ERROR_WAIT_MS = 100 // a gateway that has errors only is not asked without
 
 export type ReaderOptions = {
   readonly place: Place
+  /** The gateways of the zone: one that is lost is asked no more, but another, or it when it is back. */
+  readonly again?: readonly Place[]
   readonly topic: string
   readonly partitions: number
   readonly batchBytes: number
@@ -23,20 +26,28 @@ export class Readers {
   errors = 0
   readonly offsets: number[]
   readonly #options: ReaderOptions
-  readonly #clients: readonly RawClient[]
+  readonly #clients: LoadClient[] = []
+  readonly #waiting: (NodeJS.Timeout | undefined)[] = [] // by partition
   #stopped = false
 
   static async open(options: ReaderOptions): Promise<Readers> {
-    const clients = await Promise.all(Array.from({ length: options.partitions }, () =>
-      RawClient.open(options.place, options.onLost)))
-    return new Readers(options, clients)
+    const readers = new Readers(options)
+    await Promise.all(readers.offsets.map(async (_, partition) => {
+      const client = await readers.#connect(partition)
+      readers.#clients.push(client)
+      readers.#fetch(client, partition)
+    }))
+    return readers
   }
 
-  constructor(options: ReaderOptions, clients: readonly RawClient[]) {
+  private constructor(options: ReaderOptions) {
     this.#options = options
-    this.#clients = clients
     this.offsets = Array.from({ length: options.partitions }, (_, partition) => options.fromOffsets?.[partition] ?? 0)
-    clients.forEach((client, partition) => { this.#fetch(client, partition) })
+  }
+
+  /** Whether all partitions can be read now. */
+  get isOpen(): boolean {
+    return this.#clients.every(({ isOpen }) => isOpen)
   }
 
   close(): void {
@@ -44,7 +55,18 @@ export class Readers {
     this.#clients.forEach((client) => { client.close() })
   }
 
-  #fetch(client: RawClient, partition: number): void {
+  async #connect(partition: number): Promise<LoadClient> {
+    const { place, again, onLost } = this.#options
+    if (again === undefined) return RawClient.open(place, onLost)
+    const line: Line = await Line.open({
+      places: [place, ...again],
+      onLost: () => { clearTimeout(this.#waiting[partition]) },
+      onAgain: () => { this.#fetch(line, partition) }
+    })
+    return line
+  }
+
+  #fetch(client: LoadClient, partition: number): void {
     const { topic, batchBytes, recordCount, fromOffsets, endOffsets, onRead } = this.#options
     const fromOffset = this.offsets[partition]!
     client.send(newFetchFrame(topic, partition, fromOffset, FETCH_BYTES_MAX), (head) => {
@@ -52,7 +74,7 @@ export class Readers {
       const { errorCode, recordBytes } = readHead(head)
       if (errorCode !== 0 || recordBytes % batchBytes !== 0) {
         this.errors += 1
-        setTimeout(() => { if (!this.#stopped) this.#fetch(client, partition) }, ERROR_WAIT_MS)
+        this.#waiting[partition] = setTimeout(() => { if (!this.#stopped) this.#fetch(client, partition) }, ERROR_WAIT_MS)
         return
       }
       this.bytes += recordBytes

@@ -44,8 +44,8 @@ test('bench: a table for people', async () => {
   )
   assert.equal(code, 0)
   const [head, row] = stdout.toString().split('\n')
-  assert.match(head!, /^zone +produced +ack p50 +ack p99 +read +end to end p50 +end to end p99 +errors$/)
-  assert.match(row!, /^zone-a +\d+ KiB\/s +[\d.]+ ms .* 0$/)
+  assert.match(head!, /^zone +produced +ack p50 +ack p99 +read +end to end p50 +end to end p99 +no service +errors$/)
+  assert.match(row!, /^zone-a +\d+ KiB\/s +[\d.]+ ms .* 0\.0 s +0$/)
 })
 
 test('bench: nobody listens, or the command line is wrong: one sentence', async () => {

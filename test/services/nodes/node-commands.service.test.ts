@@ -7,8 +7,9 @@ import { spawn } from 'node:child_process'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { NodeRow } from '#cli/node/cluster-nodes.ts'
+import type { ZoneResult } from '#cli/load/zone-load.ts'
 import { zonewise } from '#test/support/zonewise-process.ts'
-import { type ClusterNode, NodeCluster, until } from '../tool/node-cluster.ts'
+import { type ClusterNode, NodeCluster, pause, until } from '../tool/node-cluster.ts'
 
 const ZONEWISE = fileURLToPath(new URL('../../../cli/zonewise.mjs', import.meta.url))
 
@@ -81,4 +82,28 @@ test('ledger --watch: rates beside totals over the whole cluster, and who does n
   cluster.nodes[1]!.resume()
   child.kill('SIGINT')
   assert.equal(await ended, 130)
+})
+
+test('bench: goes on at the other gateway of a zone when its own dies, and waits for the only one of another', async () => {
+  const ran = zonewise(['bench', '--http', cluster.nodes[1]!.http, '--rate', '200000', '--seconds', '14', '--json'])
+  await pause(4_000)
+  await Promise.all([cluster.nodes[0]!.kill(), cluster.nodes[2]!.kill()])
+  await pause(1_000)
+  await cluster.nodes[2]!.start()
+  const { code, stdout, stderr } = await ran
+  assert.match(stdout.toString(), /^\{/, stderr)
+  const { zones } = JSON.parse(stdout.toString()) as { readonly zones: readonly ZoneResult[] }
+  assert.deepEqual(zones.map(({ zone }) => zone), ['az1', 'az2'])
+  for (const { zone, awaySeconds, produced, read, errors } of zones) {
+    assert(awaySeconds > 0 && awaySeconds < 10, `${zone} was away ${awaySeconds} s`)
+    assert(produced.bytes > 0 && read.bytes > 0)
+    assert.equal(errors['not read'], undefined, 'all that was acknowledged is read')
+    assert.match(stderr, new RegExp(`^${zone}: the gateway at 127\\.0\\.0\\.1:\\d+ went away; trying those of its zone$`, 'm'))
+    assert.match(stderr, new RegExp(`^${zone}: served again after [\\d.]+ s$`, 'm'))
+    const isClean = Object.keys(errors).length === 0
+    if (!isClean) assert.equal(code, 1, 'requests without an answer are errors')
+  }
+  const topics = await zonewise(['topic', 'list', '--bootstrap-server', cluster.nodes[1]!.kafka])
+  assert.doesNotMatch(topics.stdout.toString(), /zonewise-bench/)
+  await cluster.nodes[0]!.start()
 })
