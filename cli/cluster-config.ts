@@ -12,7 +12,8 @@ export const clusterSettings = defineSettings('CLUSTER', {
   journalDurability: choice({ choices: ['checked', 'managed'], default: 'checked', doc: 'Whether Redis is asked for its configuration, or the operator states that the managed service keeps what it acknowledged.' }),
   journalUnsafe: bool({ default: false, doc: 'Starts on a Redis that may lose what it acknowledged. Acknowledged records can be lost then.' }),
   leaseMs: int({ unit: 'ms', default: 3 * SECOND, min: 500, max: 10 * MINUTE, doc: 'A node that was not heard of for so long is taken for dead, and its shards are taken over.' }),
-  leaseRenewMs: int({ unit: 'ms', default: SECOND, min: 100, max: 5 * MINUTE, doc: 'How often a node says that it lives.' })
+  leaseRenewMs: int({ unit: 'ms', default: SECOND, min: 100, max: 5 * MINUTE, doc: 'How often a node says that it lives.' }),
+  stopAwayMs: int({ unit: 'ms', default: 10 * SECOND, min: 0, max: 60 * MINUTE, doc: 'A graceful stop that has lasted so long goes on only while Redis and the store answer: what was acknowledged is safe without it.' })
 }, ({
   leaseMs, leaseRenewMs
 }) => leaseMs >= 2.5 * leaseRenewMs || 'leaseMs must be at least two and a half times leaseRenewMs')

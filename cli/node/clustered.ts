@@ -31,6 +31,7 @@ import { version } from '../version.ts'
 import { agreeOnCluster } from './cluster-facts.ts'
 import { askLedgers, serveLedger } from './cluster-ledger.ts'
 import { drainNode, listNodes, serveDrain } from './cluster-nodes.ts'
+import { boundedStop } from './bounded-stop.ts'
 import { ZonewiseNode } from './node.ts'
 import { openStore } from './open-store.ts'
 import { ownInfo } from './own-info.ts'
@@ -133,13 +134,18 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
     nodes: () => listNodes(registry, clusterId),
     drain: (nodeId, draining) => drainNode(transport, membership, nodeId, draining),
     metricsText: () => metrics.render(),
-    async stop() {
-      await membership.announce({ draining: true })
-      await Promise.all([node.handedOver(brokerSettings.handOverMs + HAND_OVER_GRACE_MS), node.clientsMoved()])
-      await node.stopGateway()
-      await node.stopBroker()
-      await close()
-    }
+    stop: () => boundedStop({
+      runtime, log, awayMs: settings.stopAwayMs,
+      stop: async () => {
+        await membership.announce({ draining: true })
+        await Promise.all([node.handedOver(brokerSettings.handOverMs + HAND_OVER_GRACE_MS), node.clientsMoved()])
+        await node.stopGateway()
+        await node.stopBroker()
+        await close()
+      },
+      away: async () => membership.isReached ? probe.look() : 'the registry in Redis does not answer',
+      kill: () => { node.kill() }
+    })
   }
 }
 

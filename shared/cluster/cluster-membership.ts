@@ -109,6 +109,11 @@ export class ClusterMembership implements Membership, Leases {
     return this.#held
   }
 
+  /** Whether the registry answered the newest renewal, and the lease has not run out since. */
+  get isReached(): boolean {
+    return this.#reachable && this.#held
+  }
+
   /** Changes what the node announces; resolves when the registry knows, or cannot be told. */
   announce(change: Partial<Pick<NodeInfo, 'listeners' | 'draining' | 'rpc'>>): Promise<void> {
     this.#info = { ...this.#info, ...change }
