@@ -32,6 +32,7 @@ export const gatewaySettings = defineSettings('GATEWAY', {
   // ingest
   lingerMs: int({ unit: 'ms', default: 5, min: 0, max: 10 * SECOND, doc: 'How long a chunk that is not full waits for company (200 ms where --store is a bucket).' }),
   idleLingerMs: int({ unit: 'ms', default: 0, min: 0, max: 10 * SECOND, doc: 'How long the first chunk after idle waits (10 ms where --store is a bucket); 0: for what has arrived with it.' }),
+  idleBytesMax: int({ unit: 'bytes', default: 128 * KiB, min: 0, max: GiB, doc: 'A gateway that took more in about the last linger is not idle: its chunks wait for company even if none is being written.' }),
   chunkBytesMax: int({ unit: 'bytes', default: 8 * MiB, min: 64 * KiB, max: 256 * MiB, doc: 'A chunk this full is sealed.' }),
   putsMax: int({ default: 4, min: 1, max: 256, doc: 'Chunks being written at a time; while so many are, the open one grows.' }),
   ingestBytesMax: int({ unit: 'bytes', default: 64 * MiB, min: MiB, max: 64 * GiB, doc: 'Record bytes taken and not decided; above it produce gets REQUEST_TIMED_OUT, which clients retry.' }),

@@ -24,15 +24,14 @@ import { FrameArena } from '../listener/frame-arena.ts'
 import { writeChunk } from './chunk-writer.ts'
 import { CommitSender } from './commit-sender.ts'
 import { LogCache } from './log-cache.ts'
+import { LingerPlan, type LingerSettings } from './linger-plan.ts'
 import { IngestMetrics } from './metrics.ts'
 import { OpenChunk, type PartitionBatches, type PendingBatch, type SealedChunk } from './open-chunk.ts'
 
 const STOP_LOOK_MS = 5
 const DEADLINE_BUCKET_MS = 250
 
-export type IngestSettings = {
-  readonly lingerMs: number
-  readonly idleLingerMs: number // of the first chunk after idle; 0: it goes with the turn's arrivals
+export type IngestSettings = LingerSettings & {
   readonly chunkBytesMax: number
   readonly putsMax: number
   readonly ingestBytesMax: number // bytes taken and not decided
@@ -73,6 +72,7 @@ export class Ingest {
   readonly #parts: IngestParts
   readonly #metrics: IngestMetrics
   readonly #limited: LimitedLog
+  readonly #linger: LingerPlan
   readonly #senders = new Map<number, CommitSender>()
   readonly #inFlight: InFlight[] = [] // in order of chunkSeq, until released to the leaders
   readonly #toWrite: InFlight[] = [] // those of them whose PUT has not begun
@@ -96,6 +96,7 @@ export class Ingest {
     this.deadlines = new Deadlines(runtime, DEADLINE_BUCKET_MS)
     this.#metrics = parts.metrics ?? new IngestMetrics(new Metrics(), '')
     this.#limited = new LimitedLog(parts.log, runtime.clock)
+    this.#linger = new LingerPlan(settings)
     this.#metrics.watch(() => ({ undecidedBytes: this.#bytes, puts: this.#puts, logCacheBytes: this.cache.bytes }))
   }
 
@@ -154,8 +155,7 @@ export class Ingest {
   }
 
   #openChunk(): OpenChunk {
-    const { timer } = this.#parts.runtime
-    const idle = this.#inFlight.length === 0
+    const { timer, clock } = this.#parts.runtime
     this.#lingerOver = false
     const open = new OpenChunk()
     const onDue = (): void => {
@@ -163,9 +163,10 @@ export class Ingest {
       this.#lingerOver = true
       this.#sealIfDue()
     }
-    const { lingerMs, idleLingerMs } = this.#parts.settings
-    if (idle && idleLingerMs === 0) timer.soon(onDue)
-    else this.#sealDue = timer.after(idle ? idleLingerMs : lingerMs, onDue)
+    const idle = this.#inFlight.length === 0
+    const waitMs = this.#linger.waitMs(idle, clock.monotonicMs())
+    if (idle && waitMs === 0) timer.soon(onDue)
+    else this.#sealDue = timer.after(waitMs, onDue)
     return open
   }
 
@@ -178,6 +179,7 @@ export class Ingest {
     this.#dropOpen()
     const chunk = open.seal({ source: this.source, chunkSeq: this.#nextSeq++ }, clusterId)
     const inFlight: InFlight = { chunk, outcome: 'none', isWriting: false, isAbandoned: false }
+    this.#linger.sealed(chunk.payloadBytes, this.#parts.runtime.clock.monotonicMs())
     this.#metrics.sealed(chunk.payloadBytes, chunk.payload.length, chunk.payloadBytes / settings.chunkBytesMax)
     this.#inFlight.push(inFlight)
     this.#toWrite.push(inFlight)

@@ -21,7 +21,7 @@ import { ManualRuntime } from '#test/support/manual-runtime.ts'
 
 const TOPIC = 'abcdefghijklmnopqrstuw'
 const settings = {
-  lingerMs: 5, idleLingerMs: 5, chunkBytesMax: 1_000, putsMax: 2, ingestBytesMax: 3_000, chunkGiveUpMs: 500, commitWindow: 8, commitDeadlineMs: 100, logCacheBytesMax: 10_000
+  lingerMs: 5, idleLingerMs: 5, idleBytesMax: 1_000, chunkBytesMax: 1_000, putsMax: 2, ingestBytesMax: 3_000, chunkGiveUpMs: 500, commitWindow: 8, commitDeadlineMs: 100, logCacheBytesMax: 10_000
 }
 type Answer = { errorCode: number; baseOffset: number }
 
