@@ -8,32 +8,20 @@
  *     2 idempotent too  producerId f64 | producerEpoch i16 | baseSequence i32                             + 14 bytes
  *     0 otherwise       errorCode i16 | baseOffset f64 (of the first copy where errorCode is 0, else -1)    11 bytes
  * Offsets of accepted batches of a partition follow each other from its baseOffset.
+ * The same in fewer bytes: compact-entry.ts.
  */
 import assert from 'node:assert/strict'
 import type { Source } from '#shared/object/chunk-ref.ts'
 import { ENTRY_KIND, type Entry } from '../shard/entry.ts'
+import { BEHIND_MAX, type CommitEntryVisitor, type EntryWriter } from './commit-decisions.ts'
+import { readCompactEntry } from './compact-entry.ts'
 
-export const COMMIT_ENTRY =
-  { headBytes: 37, floorBytes: 4, partitionBytes: 24, batchBytesMax: 35, unknownPartition: 0xffff_ffff } as const
-const BEHIND_MAX = 0xffff_ffff // a floor further behind is stated as lower than it is, which is safe
+const COMMIT_ENTRY = { headBytes: 37, floorBytes: 4, partitionBytes: 24, batchBytesMax: 35 } as const
 const ACCEPTED = 1
 const IDEMPOTENT = 2
 
-export type CommitEntryVisitor = {
-  /** `floor` is -1 where the entry states none. */
-  chunk?(source: Source, chunkSeq: number, checksum: number, floor: number): void
-  partition?(localId: number, baseOffset: number, logStartOffset: number, batchCount: number): void
-  /** An accepted batch; producerId is -1 for one that is not idempotent. */
-  batch?(
-    localId: number, position: number, length: number, recordCount: number, maxTimestamp: number, baseOffset: number,
-    producerId: number, producerEpoch: number, baseSequence: number
-  ): void
-  /** A batch that got no offsets: a duplicate (errorCode 0, its first copy's offset) or a rejection. */
-  refused?(localId: number, errorCode: number, baseOffset: number): void
-}
-
 /** Writes one entry into a buffer sized for the worst case. */
-export class CommitEntryWriter {
+export class CommitEntryWriter implements EntryWriter {
   readonly #bytes: Uint8Array
   readonly #view: DataView
   readonly #kind: number
@@ -110,7 +98,7 @@ export class CommitEntryWriter {
 const hex8 = (value: number): string => value.toString(16).padStart(8, '0')
 
 export function isCommit({ kind }: Entry): boolean {
-  return kind === ENTRY_KIND.commit || kind === ENTRY_KIND.commitFloor
+  return kind === ENTRY_KIND.commitCompact || kind === ENTRY_KIND.commitFloor || kind === ENTRY_KIND.commit
 }
 
 /**
@@ -118,6 +106,7 @@ export function isCommit({ kind }: Entry): boolean {
  * is a bug.
  */
 export function readCommitEntry({ kind, body }: Entry, visit: CommitEntryVisitor): void {
+  if (kind === ENTRY_KIND.commitCompact) return readCompactEntry(body, visit)
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
   const hasFloor = kind === ENTRY_KIND.commitFloor
   if (visit.chunk !== undefined) {

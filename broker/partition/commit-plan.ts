@@ -6,7 +6,9 @@ import type { Source } from '#shared/object/chunk-ref.ts'
 import { forEachRow } from '#shared/rpc/commit-rows.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { Entry } from '../shard/entry.ts'
-import { COMMIT_ENTRY, CommitEntryWriter } from './commit-entry.ts'
+import { type EntryWriter, UNKNOWN_PARTITION } from './commit-decisions.ts'
+import { CommitEntryWriter } from './commit-entry.ts'
+import { CompactEntryWriter } from './compact-entry.ts'
 import { findPartition, type PartitionState, type PartitionsState } from './partitions-state.ts'
 import { judgeSequence, withBatch, type ProducerState } from './producer-state.ts'
 import { judgeChunk, windowKey, type WindowVerdict } from './source-window.ts'
@@ -15,6 +17,7 @@ export type ChunkCommit =
   {
     readonly source: Source; readonly chunkSeq: number; readonly checksum: number; readonly rows: Uint8Array
     readonly floor?: number // of the source; left out where it may not be written down
+    readonly isCompact?: boolean // the entry may be
   }
 
 export type CommitPlan = { readonly kind: 'new'; readonly entry: Entry } | Exclude<WindowVerdict, { kind: 'new' }>
@@ -27,14 +30,16 @@ export function planCommit(
   state: PartitionsState, chunk: ChunkCommit, nowMs: number,
   mayBeForgotten: (producerId: number, topicId: string) => boolean
 ): CommitPlan {
-  const { source, chunkSeq, checksum, rows, floor } = chunk
+  const { source, chunkSeq, checksum, rows, floor, isCompact } = chunk
   const verdict = judgeChunk(state.sources.get(windowKey(source)), chunk, state.closedEpochs.get(source.nodeId))
   if (verdict.kind !== 'new') return verdict
   const room = { partitionCount: 0, batchCount: 0 }
   forEachRow(
     rows, (_topicId, _partition, batchCount) => { room.partitionCount += 1; room.batchCount += batchCount }, () => {}
   )
-  const writer = new CommitEntryWriter(source, chunkSeq, checksum, room, floor)
+  const writer: EntryWriter = isCompact === true && floor !== undefined
+    ? new CompactEntryWriter(source, chunkSeq, checksum, room, floor)
+    : new CommitEntryWriter(source, chunkSeq, checksum, room, floor)
   let current: PartitionState | undefined
   let nextOffset = 0
   let tried = new Map<number, ProducerState>() // producers of the current partition as this chunk changes them
@@ -46,7 +51,7 @@ export function planCommit(
     tried = before?.tried ?? new Map()
     nextOffset = before?.nextOffset ?? current?.nextOffset ?? 0
     writer.partition(
-      current?.localId ?? COMMIT_ENTRY.unknownPartition, nextOffset, current?.logStartOffset ?? -1, batchCount
+      current?.localId ?? UNKNOWN_PARTITION, nextOffset, current?.logStartOffset ?? -1, batchCount
     )
   }, (position, length, recordCount, maxTimestamp, producerId, epoch, baseSequence) => {
     if (current === undefined) return writer.refused(KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION, -1)

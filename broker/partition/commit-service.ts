@@ -56,7 +56,9 @@ export class CommitService {
   #decide(leadership: Leadership, request: CommitRequest): { chunks: Answer[]; durable: Promise<void> } {
     const { host, settings, log, catalog } = this.#parts
     const { shard, source } = request
-    const floor = catalog.clusterVersion() >= SINCE.sourceFloors ? { floor: request.floor } : {}
+    const version = catalog.clusterVersion()
+    const floor = version >= SINCE.sourceFloors ? { floor: request.floor } : {}
+    const isCompact = version >= SINCE.compactEntries
     const chunks: Answer[] = []
     let durable: Promise<void> | null = null
     let decided = true
@@ -67,7 +69,7 @@ export class CommitService {
         continue
       }
       const nowMs = leadership.nowMs()
-      const chunk = { source, chunkSeq, checksum, rows, ...floor }
+      const chunk = { source, chunkSeq, checksum, rows, isCompact, ...floor }
       const plan = planCommit(
         leadership.state.partitions, chunk, nowMs, (id, topicId) => this.#mayBeForgotten(id, topicId, nowMs)
       )

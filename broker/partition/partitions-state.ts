@@ -6,7 +6,8 @@ import assert from 'node:assert/strict'
 import type { Source } from '#shared/object/chunk-ref.ts'
 import { AnswersWriter } from '#shared/rpc/commit-rows.ts'
 import { ENTRY_KIND, type Entry } from '../shard/entry.ts'
-import { COMMIT_ENTRY, isCommit, readCommitEntry } from './commit-entry.ts'
+import { UNKNOWN_PARTITION } from './commit-decisions.ts'
+import { isCommit, readCommitEntry } from './commit-entry.ts'
 import { decodeCloseSources, decodeCreatePartitions, decodeDropPartitions } from './partition-entries.ts'
 import { PRODUCER_EXPIRY_MS, withBatch, type ProducerState } from './producer-state.ts'
 import { closeLives, rememberChunk, type SourceWindow } from './source-window.ts'
@@ -85,10 +86,10 @@ function applyCommit(state: PartitionsState, entry: Entry, timeMs: number): void
     chunk(chunkSource, seq, sum, stated) { source = chunkSource; chunkSeq = seq; checksum = sum; floor = stated },
     partition(localId, baseOffset, logStartOffset) {
       logStart = logStartOffset
-      current = localId === COMMIT_ENTRY.unknownPartition ? undefined : state.byLocalId[localId]
+      current = localId === UNKNOWN_PARTITION ? undefined : state.byLocalId[localId]
       // The journal holds decisions made on exactly this state: anything else means a fork.
       if (current !== undefined) assert.equal(baseOffset, current.nextOffset)
-      else assert.equal(localId, COMMIT_ENTRY.unknownPartition)
+      else assert.equal(localId, UNKNOWN_PARTITION)
       if (current !== undefined && timeMs - current.producersSweptMs > PRODUCER_EXPIRY_MS / 24) {
         sweepProducers(current, timeMs)
       }

@@ -20,6 +20,8 @@ const SECTIONS: readonly Section[] = [
   { title: 'Record batches in a chunk', file: 'shared/records/batch-header.ts' },
   { title: 'Journal groups', file: 'broker/shard/entry.ts' },
   { title: 'Entries: chunks decided', file: 'broker/partition/commit-entry.ts' },
+  { title: 'Entries: chunks decided, compact', file: 'broker/partition/compact-entry.ts' },
+  { title: 'Batches, compact', file: 'shared/object/batch-run.ts' },
   { title: 'Entries: partitions', file: 'broker/partition/partition-entries.ts' },
   { title: 'Entries: consumer groups', file: 'broker/group/group-entries.ts', messages: GROUP_MESSAGES },
   { title: 'Entries: the catalog', file: 'broker/catalog/catalog-entries.ts', messages: CATALOG_MESSAGES },

@@ -1,6 +1,6 @@
 /** Compiles a message's table for one version into closures. Only message.ts calls it. */
 import { ZonewiseError } from '../errors/zonewise-error.ts'
-import type { Fields, FieldOptions, Message, Type } from './message.ts'
+import type { Fields, FieldOptions, Message, Packing, Type } from './message.ts'
 import { Reader } from './reader.ts'
 import { UUID_ZERO } from './uuid.ts'
 import { Writer } from './writer.ts'
@@ -47,6 +47,12 @@ function compileType(type: Type<unknown>, at: Version, nullable: boolean, field:
     case 'uint16': return scalar(2, 0, (r) => r.uint16(), (w, v) => w.uint16(v as number))
     case 'uint32': return scalar(4, 0, (r) => r.uint32(), (w, v) => w.uint32(v as number))
     case 'float64': return scalar(8, 0, (r) => r.float64(), (w, v) => w.float64(v as number))
+    case 'varUint': return flexible
+      ? scalar(1, 0, (r) => r.uvarint(), (w, v) => w.uvarint(v as number))
+      : scalar(4, 0, (r) => r.uint32(), (w, v) => w.uint32(v as number))
+    case 'varSafe': return flexible
+      ? scalar(1, 0, (r) => r.varlong(), (w, v) => w.varlong(v as number))
+      : scalar(8, 0, (r) => r.float64(), (w, v) => w.float64(v as number))
     case 'bool': return scalar(1, false, (r) => r.bool(), (w, v) => w.bool(v as boolean))
     case 'uuid': return scalar(16, UUID_ZERO, (r) => r.uuid(), (w, v) => w.uuid(v as string))
     case 'string': {
@@ -61,6 +67,7 @@ function compileType(type: Type<unknown>, at: Version, nullable: boolean, field:
       })
     }
     case 'bytes': {
+      if (type.packing !== null && flexible) return packedBytes(type.packing)
       if (nullable) {
         const encode: Encode = (w, v) => { w.nullableBytes(v as Uint8Array | null, flexible) }
         return scalar(lengthBytes, null, (r) => r.nullableBytes(flexible), encode)
@@ -80,6 +87,10 @@ function compileType(type: Type<unknown>, at: Version, nullable: boolean, field:
 
 function scalar(bytesMin: number, absent: unknown, decode: Decode, encode: Encode): Codec {
   return { decode, encode, bytesMin, absent }
+}
+
+function packedBytes({ pack, unpack }: Packing): Codec {
+  return scalar(1, EMPTY_BYTES, (r) => unpack(r.bytes(true)), (w, v) => { w.bytes(pack(v as Uint8Array), true) })
 }
 
 function encodeRecords(writer: Writer, value: Uint8Array | readonly Uint8Array[] | null, flexible: boolean): void {

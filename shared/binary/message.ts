@@ -14,14 +14,18 @@ declare const inferred: unique symbol // carries the value's type; nothing at ru
 
 export type Kind =
   | 'int8' | 'int16' | 'int32' | 'int64' | 'uint8' | 'uint16' | 'uint32' | 'float64' | 'bool'
-  | 'string' | 'bytes' | 'records' | 'uuid' | 'array' | 'struct'
+  | 'varUint' | 'varSafe' | 'string' | 'bytes' | 'records' | 'uuid' | 'array' | 'struct'
 
 export type Type<T> = {
   readonly [inferred]: T
   readonly kind: Kind
   readonly element: Type<unknown> | null // of an array
   readonly fields: Fields | null // of a struct
+  readonly packing: Packing | null // of bytes
 }
+
+/** What bytes look like on their way. `unpack` is undone by `pack`, and throws FRAME_INVALID. */
+export type Packing = { pack(bytes: Uint8Array): Uint8Array; unpack(packed: Uint8Array): Uint8Array }
 
 /** Versions are inclusive. */
 export type FieldOptions<T> = {
@@ -52,8 +56,10 @@ export type Infer<M> = M extends { readonly [inferred]: infer T } ? T : never
 type InferFields<F> = { readonly [K in keyof F]: Infer<F[K]> }
 type FieldValue<T, O> = O extends { readonly nullable: true } | { readonly nullableSince: number } ? T | null : T
 
-function type<T>(kind: Kind, element: Type<unknown> | null = null, fields: Fields | null = null): Type<T> {
-  return { kind, element, fields } as Type<T>
+function type<T>(
+  kind: Kind, element: Type<unknown> | null = null, fields: Fields | null = null, packing: Packing | null = null
+): Type<T> {
+  return { kind, element, fields, packing } as Type<T>
 }
 
 export const int8 = type<number>('int8')
@@ -65,10 +71,18 @@ export const uint8 = type<number>('uint8')
 export const uint16 = type<number>('uint16')
 export const uint32 = type<number>('uint32')
 export const float64 = type<number>('float64')
+/** 32 bits: as uint32, but an unsigned varint in flexible versions. */
+export const varUint = type<number>('varUint')
+/** A safe integer: as float64, but a zigzag varint in flexible versions. */
+export const varSafe = type<number>('varSafe')
 export const bool = type<boolean>('bool')
 export const string = type<string>('string')
 /** Decodes to a view of the frame. */
 export const bytes = type<Uint8Array>('bytes')
+/** As bytes, but packed in flexible versions; decodes to bytes of its own there. */
+export function packed(packing: Packing): Type<Uint8Array> {
+  return type('bytes', null, null, packing)
+}
 /** Record batches: always nullable; decodes to one view of the frame, is written by reference. */
 export const records = type<Uint8Array | readonly Uint8Array[] | null>('records')
 /** Text of 22 characters; see uuid.ts. */

@@ -1,7 +1,17 @@
-/** Packs and reads the rows and answers of commit calls; the layouts stand in commit.ts. */
+/**
+ * The rows and answers of commit calls, as leaders and gateways hold them; packed-rows.ts has how they travel.
+ *
+ * `rows` of a chunk, big-endian, sorted as in the chunk:
+ *   per partition  topicId 16 bytes | partition u32 | batchCount u32                                    24 bytes
+ *   per batch      position u32 | length u32 | recordCount u32 | maxTimestamp f64 | producerId f64 |
+ *                  producerEpoch i16 | baseSequence i32 | attributes u16                                36 bytes
+ * `answers` of a chunk, in the order of the rows' batches:
+ *   per batch      errorCode i16 | baseOffset f64 | logAppendTimeMs f64 | logStartOffset f64             26 bytes
+ */
 import { uuidFromBytes, uuidToBytes } from '../binary/uuid.ts'
 import { ZonewiseError } from '../errors/zonewise-error.ts'
-import { COMMIT_ROWS } from './commit.ts'
+
+export const COMMIT_ROWS = { partitionBytes: 24, batchBytes: 36, answerBytes: 26 } as const
 
 export type CommitRow = {
   readonly position: number; readonly length: number; readonly recordCount: number; readonly maxTimestamp: number

@@ -4,7 +4,7 @@
  * running CRC) and closes a gap from the journal. A feed without groups is the keepalive of a node pair: its digest
  * proves which shards the leader feeds, and with which epoch.
  */
-import { array, bytes, field, float64, message, struct, uint16, uint32, uint8, type Infer } from '../binary/message.ts'
+import { array, bytes, field, float64, message, struct, uint16, uint32, uint8, varSafe, type Infer } from '../binary/message.ts'
 import type { RpcCall } from './call.ts'
 
 const versions = { versions: [0, 0], flexibleSince: null } as const
@@ -16,14 +16,16 @@ export const subscribeResponse = message('SubscribeResponse', versions, {
 })
 export const unsubscribeRequest = message('UnsubscribeRequest', versions, { shards: field(array(uint16)) })
 export const unsubscribeResponse = message('UnsubscribeResponse', versions, {})
-export const feedRequest = message('FeedRequest', versions, {
+/** Version 1 is the compact one: feeds are most of what crosses zones. */
+const feedVersions = { versions: [0, 1], flexibleSince: 1 } as const
+export const feedRequest = message('FeedRequest', feedVersions, {
   digest: field(uint32), // of the shards fed to this follower (feedDigest)
   feeds: field(array(struct({ // groups of one epoch, dense from seq on; afterCrc is the running CRC of the group before
-    shard: field(uint16), epoch: field(float64), seq: field(float64), afterCrc: field(uint32),
+    shard: field(uint16), epoch: field(varSafe), seq: field(varSafe), afterCrc: field(uint32),
     groups: field(array(struct({ crc: field(uint32), body: field(bytes) })))
   })))
 })
-export const feedResponse = message('FeedResponse', versions, {
+export const feedResponse = message('FeedResponse', feedVersions, {
   unfollowed: field(array(uint16)) // nobody reads these here
 })
 /** To the node that is to lead a shard next: opens its view, so that the shard is taken over from memory. */

@@ -1,6 +1,7 @@
 /** Calls between two nodes in processes of their own: what the carrier costs, beside bare sockets in the same run. */
 import { releaseAll } from '#shared/binary/memory-pool.ts'
-import { COMMIT_ROWS, commitCall } from '#shared/rpc/commit.ts'
+import { COMMIT_ROWS } from '#shared/rpc/commit-rows.ts'
+import { commitCall } from '#shared/rpc/commit.ts'
 import { figure } from '../tool/figure.ts'
 import { benchCall, type Measured, RpcBench } from '../tool/rpc-load.ts'
 import type { Figure, Scenario } from './scenario.ts'
