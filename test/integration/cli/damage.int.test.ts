@@ -15,6 +15,7 @@ const PARTITIONS = [0, 1, 2, 3, 4, 5, 6, 7]
 /** Few shards, so that each has partitions; no log cache, so that reads meet the disk. */
 const FLAGS = ['--shards', '4', '--log-cache-bytes-max', '0']
 const RETRIABLE = /^(KAFKA_STORAGE_ERROR|NOT_LEADER_OR_FOLLOWER|REQUEST_TIMED_OUT)$/
+const COMPACT = 2 // the format of groups that hold commits
 const killed = join(temporaryFolder(), 'killed') // by kill -9: all is in the journal
 const stopped = join(temporaryFolder(), 'stopped') // in peace: snapshots are written
 const servers: Server[] = []
@@ -117,8 +118,8 @@ function commitBodies(file: string): number[] {
   for (let at = 512; at < bytes.length; at += 512) {
     const isFrame = bytes.toString('latin1', at, at + 4) === 'ZWJF'
     if (!isFrame) continue
-    const [shard, bodyBytes] = [bytes.readUInt32BE(at + 32 + 4), bytes.readUInt32BE(at + 32 + 48)]
-    if (shard < 4 && bodyBytes > 60) bodies.push(at + 32 + 56)
+    const [shard, bodyBytes, bodyAt] = [bytes.readUInt32BE(at + 32 + 4), bytes.readUInt32BE(at + 32 + 48), at + 32 + 56]
+    if (shard < 4 && bodyBytes > 0 && bytes[bodyAt] === COMPACT) bodies.push(bodyAt)
   }
   return bodies
 }
