@@ -3,11 +3,8 @@
  * all nodes share, and streams to the other nodes on the HTTP port.
  */
 import type { Waiting } from './waiting.ts'
-import { ClusterMembership } from '#shared/cluster/cluster-membership.ts'
 import { CLUSTER_VERSIONS } from '#shared/cluster/cluster-version.ts'
-import type { ListenerInfo, NodeAddress, NodeInfo } from '#shared/cluster/membership.ts'
-import { knownZones } from '#shared/cluster/known-zones.ts'
-import { nextNodeEpoch } from '#shared/cluster/node-epoch.ts'
+import type { Membership, NodeAddress } from '#shared/cluster/membership.ts'
 import { RedisRegistry } from '#shared/cluster/redis-registry.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { measuredJournal } from '#shared/journal/measured-journal.ts'
@@ -27,12 +24,9 @@ import { openRedis } from '../platform/redis.ts'
 import { newEventLoopLoad } from '../platform/event-loop-load.ts'
 import { newRpcDial } from '../platform/rpc-dial.ts'
 import type { Accept } from '../platform/rpc-upgrade.ts'
-import { version } from '../version.ts'
-import { agreeOnCluster } from './cluster-facts.ts'
 import { askLedgers, serveLedger } from './cluster-ledger.ts'
-import { drainNode, listNodes, serveDrain } from './cluster-nodes.ts'
-import { boundedStop } from './bounded-stop.ts'
-import { ZonewiseNode } from './node.ts'
+import { ClusteredNode, claimLife } from './clustered-node.ts'
+import { drainNode, listNodes } from './cluster-nodes.ts'
 import { openStore } from './open-store.ts'
 import { ownInfo } from './own-info.ts'
 import { requirePeers } from './peer-check.ts'
@@ -50,8 +44,6 @@ export type ClusterOptions = StartOptions & {
   readonly attachRpc: (accept: Accept) => void
   readonly waiting: Waiting
 }
-
-const HAND_OVER_GRACE_MS = 5_000
 
 /** @throws ZonewiseError: what is wrong and cannot pass by itself; nothing is left running. */
 export async function startClustered(options: ClusterOptions): Promise<Running> {
@@ -79,11 +71,10 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
     redis, prefix, slotGroups, runtime, settings: options.redisSettings, log
   }))
   undo.push(() => journal.close())
-  const { clusterId, shardCount } = await waiting.until('store and journal', () =>
-    agreeOnCluster(store, journal, runtime.chance, options.shards))
-  const nodeEpoch = await waiting.until('the object store', () => nextNodeEpoch(store, own.nodeId))
-  const zones = await waiting.until('the object store', () => knownZones(store, own.zone))
-  const info: NodeInfo = { ...own, nodeEpoch, draining: true, rpc: options.rpc } // until it serves
+  const facts = await claimLife({
+    own: { ...own, rpc: options.rpc }, store, journal, runtime, shardsWanted: options.shards, waiting
+  })
+  const { info, clusterId } = facts
   const ledger = new Ledger()
   const registry = new RedisRegistry({ redis, prefix, timer: runtime.timer, log })
   undo.push(() => { registry.close() })
@@ -91,39 +82,27 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
   await waiting.until('the registry in Redis', () => requirePeers({
     registry, own: info, clusterId, formats: CLUSTER_VERSIONS, dial, runtime, settings: options.transportSettings
   }))
-  const membership = new ClusterMembership({
-    registry, runtime, log, clusterId, shardCount, own: info, software: version(), formats: CLUSTER_VERSIONS, settings,
-    load: newEventLoopLoad(), onSuperseded: options.onFatal
-  })
-  await waiting.until('the registry in Redis', () => membership.join())
-  undo.push(() => membership.leave())
-  const transport = new NetworkTransport({
-    info, membership, dial, memory, ledger, runtime, log,
-    settings: options.transportSettings
-  })
-  exposeTransport(metrics, info.zone, () => transport.figures())
+  const streamsWith = (membership: Membership): NetworkTransport => {
+    const streams = new NetworkTransport({
+      info, membership, dial, memory, ledger, runtime, log, settings: options.transportSettings
+    })
+    exposeTransport(metrics, info.zone, () => streams.figures())
+    options.attachRpc((socket) => streams.accept(socket))
+    return streams
+  }
   exposeMemory(metrics, memory)
   const countRedis = redisCells(redis, ledger, info.zone)
   const rows = (): LedgerRow[] => { countRedis(); return ledger.rows() }
   const how = { ledger, zone: info.zone, clock: runtime.clock, metrics }
-  const node = new ZonewiseNode({
-    info, membership, leases: membership, memory, network, ledger, runtime, metrics, gatewaySettings, brokerSettings,
-    onFatal: options.onFatal, log: log.child({ node: info.nodeId }),
-    journal: measuredJournal(journal, { ...how, countedInside: true }),
-    store: await measured(how), transport, zones
+  const clustered = await ClusteredNode.join({
+    ...facts, registry, settings, load: newEventLoopLoad(), memory, network, ledger, runtime, log, metrics, waiting,
+    gatewaySettings, brokerSettings, onFatal: options.onFatal, transportWith: streamsWith,
+    journal: measuredJournal(journal, { ...how, countedInside: true }), store: await measured(how)
   })
+  undo.push(() => clustered.leave())
+  const { membership, transport, node } = clustered
   serveLedger(transport, rows)
-  serveDrain(transport, membership, log)
-  let listeners: readonly ListenerInfo[] = []
-  try {
-    options.attachRpc((socket) => transport.accept(socket))
-    await waiting.until('the catalog', () => node.start())
-    listeners = await node.listen(options.listeners)
-    await membership.announce({ listeners, draining: false })
-  } catch (error) {
-    node.kill()
-    throw error
-  }
+  const listeners = await clustered.serve(options.listeners)
   const probe = new StoreProbe(store, runtime)
   return {
     endpoints: listeners.map(({ zone, advertisedHost, advertisedPort }) =>
@@ -134,18 +113,7 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
     nodes: () => listNodes(registry, clusterId),
     drain: (nodeId, draining) => drainNode(transport, membership, nodeId, draining),
     metricsText: () => metrics.render(),
-    stop: () => boundedStop({
-      runtime, log, awayMs: settings.stopAwayMs,
-      stop: async () => {
-        await membership.announce({ draining: true })
-        await Promise.all([node.handedOver(brokerSettings.handOverMs + HAND_OVER_GRACE_MS), node.clientsMoved()])
-        await node.stopGateway()
-        await node.stopBroker()
-        await close()
-      },
-      away: async () => membership.isReached ? probe.look() : 'the registry in Redis does not answer',
-      kill: () => { node.kill() }
-    })
+    stop: () => clustered.stop({ awayMs: settings.stopAwayMs, storeAway: () => probe.look(), close })
   }
 }
 

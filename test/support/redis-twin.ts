@@ -1,6 +1,6 @@
 /**
- * A Redis in memory, for the calls that the journal makes: hashes, streams and our scripts, each script as what it says
- * it does. Several twins on one medium are several clients. Faults: calls and replies that are lost, refusals.
+ * A Redis in memory, for the calls that journal and registry make: hashes, streams and our scripts, each script as what it
+ * says it does. Several twins on one medium are several clients. Faults: calls and replies that are lost, refusals.
  */
 import assert from 'node:assert/strict'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
@@ -10,7 +10,8 @@ import {
   type Redis, type RedisArgument, type RedisChannel, type RedisPrimary, RedisRefusal, type RedisReply, type RedisScript,
   type RedisTraffic, type RedisValue
 } from '#shared/runtime/redis.ts'
-import { type Chance, sleep, type Timer } from '#shared/runtime/runtime.ts'
+import { type Chance, type Clock, sleep, type Timer } from '#shared/runtime/runtime.ts'
+import { REGISTRY_SCRIPTS, TwinRegistry } from './redis-twin-registry.ts'
 
 type Entry = { readonly epoch: number; readonly seq: number; readonly value: Buffer }
 type Stream = { entries: Entry[]; last: { readonly epoch: number; readonly seq: number } }
@@ -19,6 +20,7 @@ type Stream = { entries: Entry[]; last: { readonly epoch: number; readonly seq: 
 export class RedisMedium {
   readonly hashes = new Map<string, Map<string, Buffer>>()
   readonly streams = new Map<string, Stream>()
+  readonly registries = new Map<string, TwinRegistry>()
   readonly waiting = new Set<() => void>() // blocked calls
   /** Of every command and script by name, except blocked reads. */
   readonly calls: string[] = []
@@ -27,6 +29,25 @@ export class RedisMedium {
   clear(): void {
     this.hashes.clear()
     this.streams.clear()
+    this.registries.clear()
+  }
+
+  /** As where registries lay in a memory that nobody wrote down: who renews must announce itself again. */
+  loseRegistries(): void {
+    for (const key of this.registries.keys()) this.streams.delete(changesOf(key))
+    this.registries.clear()
+  }
+
+  registry(key: string, clock: Clock): TwinRegistry {
+    let registry = this.registries.get(key)
+    if (registry === undefined) {
+      registry = new TwinRegistry(() => clock.nowMs(), (version) => {
+        const entry = { epoch: version, seq: 0, value: Buffer.from(String(version)) }
+        this.streams.set(changesOf(key), { entries: [entry], last: entry })
+      })
+      this.registries.set(key, registry)
+    }
+    return registry
   }
 
   wake(): void {
@@ -48,12 +69,17 @@ export class RedisTwin implements Redis {
   readonly #medium: RedisMedium
   readonly #chance: Chance
   readonly #timer: Timer
+  readonly #clock: Clock | undefined
   readonly #channels = new Set<RedisChannel>()
 
-  constructor(medium: RedisMedium, parts: { readonly chance: Chance; readonly timer: Timer; readonly faults?: Partial<RedisFaults> }) {
+  /** `clock`: the server's, for registries. */
+  constructor(medium: RedisMedium, parts: {
+    readonly chance: Chance; readonly timer: Timer; readonly clock?: Clock; readonly faults?: Partial<RedisFaults>
+  }) {
     this.#medium = medium
     this.#chance = parts.chance
     this.#timer = parts.timer
+    this.#clock = parts.clock
     Object.assign(this.faults, parts.faults)
   }
 
@@ -110,7 +136,8 @@ export class RedisTwin implements Redis {
   }
 
   async #blocked(args: readonly RedisArgument[], onDrop: (drop: (reason: string) => void) => void): Promise<RedisReply> {
-    const [, count, , blockMs, , ...rest] = args as [string, number, string, number, string, ...string[]]
+    const counted = args[0] === 'COUNT' ? args : ['COUNT', Infinity, ...args]
+    const [, count, , blockMs, , ...rest] = counted as [string, number, string, number, string, ...string[]]
     const keys = rest.slice(0, rest.length / 2)
     const found = (): RedisValue => {
       const streams = keys.flatMap((key, i): RedisValue[] => {
@@ -184,6 +211,10 @@ export class RedisTwin implements Redis {
   }
 
   #script(name: string, key: string, args: readonly RedisArgument[]): RedisValue {
+    if (REGISTRY_SCRIPTS.has(name)) {
+      assert(this.#clock !== undefined, 'redis-twin: registries need a clock')
+      return this.#medium.registry(key, this.#clock).run(name, args)
+    }
     if (name === 'describe') {
       const fresh = new Map([['format', toBuffer(args[0]!)], ['slotGroups', toBuffer(args[1]!)]])
       const hash = this.#medium.hashes.get(key) ?? fresh
@@ -240,7 +271,12 @@ function toBuffer(argument: RedisArgument): Buffer {
 
 function parseId(id: string): { readonly epoch: number; readonly seq: number } {
   const [epoch, seq] = id.split('-').map(Number)
-  return { epoch: epoch!, seq: seq! }
+  return { epoch: epoch!, seq: seq ?? 0 }
+}
+
+/** The stream that hints at changes of a registry. */
+function changesOf(key: string): string {
+  return `${key}:changes`
 }
 
 function idOf({ epoch, seq }: { readonly epoch: number; readonly seq: number }): string {
