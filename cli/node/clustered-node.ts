@@ -30,7 +30,9 @@ export type ClaimParts = {
   readonly waiting: Waiting
 }
 
-export type ClusteredNodeParts = Omit<NodeParts, 'info' | 'membership' | 'leases' | 'transport' | 'zones'> & OwnFacts & {
+type Given = Omit<NodeParts, 'info' | 'membership' | 'leases' | 'transport' | 'zones'>
+
+export type ClusteredNodeParts = Given & OwnFacts & {
   readonly registry: ClusterMembershipParts['registry']
   readonly settings: ClusterMembershipParts['settings']
   readonly load: () => number
@@ -49,7 +51,8 @@ export type Stopping = {
 const HAND_OVER_GRACE_MS = 5_000
 
 /** What the cluster is, and a new life of the node in it. @throws ZonewiseError that cannot pass by itself */
-export async function claimLife({ own, store, journal, runtime, shardsWanted, waiting }: ClaimParts): Promise<OwnFacts> {
+export async function claimLife(parts: ClaimParts): Promise<OwnFacts> {
+  const { own, store, journal, runtime, shardsWanted, waiting } = parts
   const facts = await waiting.until('store and journal', () =>
     agreeOnCluster(store, journal, runtime.chance, shardsWanted))
   const nodeEpoch = await waiting.until('the object store', () => nextNodeEpoch(store, own.nodeId))

@@ -1,7 +1,8 @@
 /**
  * `npm run sim -- --seed 7 --minutes 0.5`: one simulation; the last line is its trace. `--verbose` prints every event.
  * `--seeds 100-400` runs many and prints a line each; `--plant ack-before-durable` runs with one of the bugs that the
- * checker must find. Exits with 1 if something happened that may never happen.
+ * checker must find. The seed draws the ground, too, unless `--ground` names it: what is printed says which it was.
+ * Exits with 1 if something happened that may never happen.
  */
 import { parseArgs } from 'node:util'
 import { MUTATIONS } from './mutation/mutations.ts'
@@ -10,7 +11,9 @@ import { FAULTS, type Layout } from './world/settings.ts'
 
 const VIOLATIONS_SHOWN = 20
 const USAGE = 'usage: npm run sim -- [--seed WHOLE_NUMBER | --seeds FIRST-LAST] [--minutes NUMBER] ' +
-  '[--ground remote|local] [--verbose] [--plant BUG]'
+  '[--ground remote|local|cluster] [--verbose] [--plant BUG]\n' +
+  'the seed draws the ground unless it is named: cluster (nodes with leases in a Redis that fails over, zones that ' +
+  'part), remote\n(nodes that are told who lives, over a store and a journal elsewhere), local (one process on files)'
 
 const { values } = parseArgs({ options: {
   seed: { type: 'string', default: '1' }, seeds: { type: 'string' }, minutes: { type: 'string', default: '1' },
@@ -48,13 +51,16 @@ function isGround(name: string): name is Layout['ground'] {
   return name in FAULTS
 }
 
-function report(seed: number, seconds: number, { violations, virtualMs, counts }: SimulationResult): void {
-  const { events, faults, sent, acked, read, consumed } = counts
+function report(seed: number, seconds: number, result: SimulationResult): void {
+  const { ground, counts: { events, faults, sent, acked, read, consumed } } = result
+  const { violations, virtualMs } = result
   const minutesRun = (virtualMs / 60_000).toFixed(2)
-  print(`seed ${seed}: ${minutesRun} virtual minutes in ${seconds.toFixed(1)} s, ${events} events, ${faults} faults; ` +
+  print(`seed ${seed} on ${ground} ground: ${minutesRun} virtual minutes in ${seconds.toFixed(1)} s, ` +
+    `${events} events, ${faults} faults; ` +
     `records: ${sent} sent, ${acked} acked, ${read} read, ${consumed} consumed by groups`)
   for (const { rule, what, atMs } of violations.slice(0, VIOLATIONS_SHOWN))
     print(`VIOLATION of "${rule}" with seed ${seed} at ${(atMs / 1_000).toFixed(3)} s: ${what}`)
   if (violations.length > VIOLATIONS_SHOWN) print(`and ${violations.length - VIOLATIONS_SHOWN} more`)
-  if (violations.length > 0) print(`replay: npm run sim -- --seed ${seed} --minutes ${minutes} --verbose`)
+  const asked = values.ground === undefined ? '' : `--ground ${ground} `
+  if (violations.length > 0) print(`replay: npm run sim -- --seed ${seed} --minutes ${minutes} ${asked}--verbose`)
 }

@@ -11,6 +11,7 @@ import { createTopics } from './client/admin.ts'
 import { Caller, type ClientParts, type Topic } from './client/caller.ts'
 import { Cast, GROUP, topicsOf } from './client/cast.ts'
 import { fetchOffsets } from './client/offsets.ts'
+import { nameOf, PlainProducer } from './client/producer.ts'
 import { readAll } from './client/read-all.ts'
 import { allTargets } from './client/reader.ts'
 import { checkWaking } from './client/waking.ts'
@@ -35,6 +36,7 @@ export type SimulationResult = {
   readonly violations: readonly Violation[]
   readonly trace: string // 64 hex digits
   readonly virtualMs: number
+  readonly ground: Layout['ground']
   readonly counts: {
     readonly events: number; readonly faults: number; readonly sent: number; readonly acked: number;
     readonly read: number; readonly consumed: number
@@ -43,6 +45,7 @@ export type SimulationResult = {
 
 const CREATE_MS = 60_000
 const FINISH_MS = 120_000
+const SERVES_MS = 20_000 // from the end of the faults until all partitions serve again
 const SETTLE_MS = 3_000 // after the last fault: feeds are asked for again by then
 const MINUTE_MS = 60_000
 const TICK_MS = 50
@@ -73,7 +76,7 @@ class Simulation {
     const layout = shape(drawLayout(this.#rng.fork()))
     this.#topics = topicsOf(layout)
     // a full disk gives up at once
-    this.#history.giveUpMs = layout.ground === 'remote' ? layout.gateway.chunkGiveUpMs : 0
+    this.#history.giveUpMs = layout.ground === 'local' ? 0 : layout.gateway.chunkGiveUpMs
     this.#world = new World(
       { time: this.#time, trace: this.#trace, rng: this.#rng.fork(), layout, history: this.#history, seams }
     )
@@ -96,7 +99,7 @@ class Simulation {
     const { events } = this.#history
     const count = (kind: string): number => events.reduce((sum, event) => sum + (event.kind === kind ? 1 : 0), 0)
     return {
-      violations, virtualMs: this.#time.nowMs,
+      violations, virtualMs: this.#time.nowMs, ground: this.#world.layout.ground,
       counts: {
         events: this.#trace.count, faults: this.#chaos.count, sent: count('sent'), acked: count('acked'),
         read: count('read'), consumed: count('consumed')
@@ -112,6 +115,8 @@ class Simulation {
 
   async #end(cast: Cast): Promise<void> {
     await this.#finish('the cluster heals', this.#finishMs, this.#chaos.heal())
+    if (this.#world.layout.ground === 'cluster')
+      await this.#finish('all partitions take records in all zones', SERVES_MS, this.#serves())
     cast.stop()
     await this.#finish(
       () => `these finish: ${cast.unfinished().join(', ')}`, this.#finishMs,
@@ -128,6 +133,13 @@ class Simulation {
     await this.#finish('what was committed can be asked for after all died', this.#finishMs, this.#askOffsets())
     await this.#finish('shards can be recovered', this.#finishMs, this.#checkDurable())
     this.#checkLedger()
+  }
+
+  async #serves(): Promise<void> {
+    await Promise.all(ZONES.flatMap((zone) => allTargets(this.#topics).map(async (target) => {
+      const parts = this.#parts(`serves-${zone}-${nameOf(target)}`, zone)
+      await new PlainProducer({ ...parts, asks: 'home' }).writeOnce(target)
+    })))
   }
 
   async #readAll(when: string): Promise<void> {

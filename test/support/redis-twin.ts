@@ -13,8 +13,8 @@ import {
 import { type Chance, type Clock, sleep, type Timer } from '#shared/runtime/runtime.ts'
 import { REGISTRY_SCRIPTS, TwinRegistry } from './redis-twin-registry.ts'
 
-type Entry = { readonly epoch: number; readonly seq: number; readonly value: Buffer }
-type Stream = { entries: Entry[]; last: { readonly epoch: number; readonly seq: number } }
+export type TwinEntry = { readonly epoch: number; readonly seq: number; readonly value: Buffer }
+type Stream = { entries: TwinEntry[]; last: { readonly epoch: number; readonly seq: number } }
 
 /** What would lie in the server's memory. */
 export class RedisMedium {
@@ -65,6 +65,8 @@ export class RedisTwin implements Redis {
   readonly name = 'redis://twin'
   /** Called before the effect of each call, with its name: the place where somebody else comes in between. */
   before: (name: string) => void = () => {}
+  /** Called for each entry that a call of this twin adds to a stream, as it is added. */
+  added: (key: string, entry: TwinEntry) => void = () => {}
   readonly faults: RedisFaults = { lostCallPerMille: 0, lostReplyPerMille: 0, refusal: null }
   readonly #medium: RedisMedium
   readonly #chance: Chance
@@ -196,9 +198,11 @@ export class RedisTwin implements Redis {
     const stream = this.#medium.streams.get(key) ?? { entries: [], last: { epoch: 0, seq: 0 } }
     if (compare({ epoch, seq }, stream.last) <= 0)
       return new RedisRefusal('ERR The ID specified in XADD is equal or smaller than the target stream top item')
-    stream.entries.push({ epoch, seq, value })
+    const entry = { epoch, seq, value }
+    stream.entries.push(entry)
     stream.last = { epoch, seq }
     this.#medium.streams.set(key, stream)
+    this.added(key, entry)
     return Buffer.from(id)
   }
 
@@ -283,7 +287,7 @@ function idOf({ epoch, seq }: { readonly epoch: number; readonly seq: number }):
   return `${epoch}-${seq}`
 }
 
-function toReply(entry: Entry): RedisValue {
+function toReply(entry: TwinEntry): RedisValue {
   return [Buffer.from(idOf(entry)), [Buffer.from(REDIS_ENTRY.field), entry.value]]
 }
 

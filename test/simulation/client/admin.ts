@@ -1,8 +1,11 @@
 /** What changes topics: makes the first ones, adds partitions to one of them. */
+import { defaultsOf } from '#shared/binary/message.ts'
+import { UUID_ZERO } from '#shared/binary/uuid.ts'
 import { API } from '#shared/wire/api-registry.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { Caller, type ClientParts, type Topic } from './caller.ts'
 
+const METADATA_VERSION = 7
 const ASK_MS = 10_000
 const TIMEOUT_MS = 2_000
 const GROW_PAUSE_MS = 4_000
@@ -16,9 +19,18 @@ export async function createTopics(caller: Caller, topics: readonly Topic[]): Pr
         ({ name, numPartitions, replicationFactor: 1, assignments: [], configs: [] })),
       timeoutMs: TIMEOUT_MS, validateOnly: false
     }, ASK_MS)
-    const isThere = (code: number): boolean => code === 0 || code === KAFKA_ERROR.TOPIC_ALREADY_EXISTS
-    return answers.every(({ errorCode }) => isThere(errorCode)) ? true : null
+    if (answers.every(({ errorCode }) => errorCode === 0)) return true
+    return await areFinished(caller, topics) ? true : null // one that exists already may still be unfinished
   })
+}
+
+async function areFinished(caller: Caller, topics: readonly Topic[]): Promise<boolean> {
+  const { topics: found } = await caller.call(API.metadata, METADATA_VERSION, {
+    ...defaultsOf(API.metadata.request), topics: topics.map(({ name }) => ({ topicId: UUID_ZERO, name })),
+    allowAutoTopicCreation: false
+  }, ASK_MS)
+  return found.length === topics.length && found.every(({ errorCode, partitions }) =>
+    errorCode === 0 && partitions.every((partition) => partition.errorCode === 0))
 }
 
 /** Gives a topic one partition more from time to time. */

@@ -14,11 +14,11 @@ export function findAll(mutations: Readonly<Record<string, Mutation>>): void {
     test(`simulation: finds ${mutation.bug} (--plant ${name})`, () => find(mutation))
 }
 
-async function find({ rules, plant, seams = {}, shape, firstSeed = 1 }: Mutation): Promise<void> {
+async function find({ rules, plant, seams = {}, shape, firstSeed = 1, minutes = MINUTES }: Mutation): Promise<void> {
   const undo = plant?.()
   try {
     for (let seed = firstSeed; seed < firstSeed + SEEDS_MAX; seed++) {
-      const { violations } = await runSimulation({ seed, minutes: MINUTES, seams, shape, finishMs: FINISH_MS })
+      const { violations } = await runSimulation({ seed, minutes, seams, shape, finishMs: FINISH_MS })
       if (violations.some(({ rule }) => rules.includes(rule))) return
     }
   } finally {

@@ -17,7 +17,7 @@ const LATE_MS = 60
 const IDEMPOTENCE_WINDOW = 4
 
 /** A journal whose shards are changed. */
-function withShards(journal: Journal, change: (inner: ShardJournal) => ShardJournal): Journal {
+export function withShards(journal: Journal, change: (inner: ShardJournal) => ShardJournal): Journal {
   return {
     shard: async (shard) => change(await journal.shard(shard)),
     create: (shard) => journal.create(shard),

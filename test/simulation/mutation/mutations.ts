@@ -1,9 +1,10 @@
 /**
  * The bugs that the simulator must find, and the rules that tell of each. Leaders, then whoever reads or writes beside
- * them.
+ * them, then nodes of a cluster.
  */
 import type { Seams } from '../world/machine.ts'
 import { ZONES, type FaultKind, type Layout } from '../world/settings.ts'
+import { stayWithoutLease, takeBack, takeLeaseForProof, takeRefusalForDone } from './cluster-bugs.ts'
 import { leaveJournalUnsynced, leaveNamesUnsynced } from './disk-bugs.ts'
 import {
   ackBeforeDurable, answerRepeatsAtOnce, answerWhenFenced, answerWithoutProof, forgetChunks, forgetProducers,
@@ -25,6 +26,8 @@ export type Mutation = {
   readonly shape: (drawn: Layout) => Layout
   /** Where the search begins: saves time where few seeds show the bug. */
   readonly firstSeed?: number
+  /** Virtual, under faults; those of most bugs show soon. */
+  readonly minutes?: number
 }
 
 const LOST = [
@@ -153,7 +156,33 @@ export const READER_BUGS: Readonly<Record<string, Mutation>> = {
   }
 }
 
-export const MUTATIONS: Readonly<Record<string, Mutation>> = { ...LEADER_BUGS, ...READER_BUGS }
+const CLUSTER_MINUTES = 0.3 // leases run out meanwhile
+const FENCED = 'a fenced leader answers nothing'
+const LEASE = { leaseMs: 1_200, leaseRenewMs: 400 }
+
+export const CLUSTER_BUGS: Readonly<Record<string, Mutation>> = {
+  'take-lease-for-proof': {
+    bug: 'a leader that takes its lease for a proof', rules: [FENCED], plant: takeLeaseForProof,
+    minutes: CLUSTER_MINUTES,
+    shape: shape(['pause'], { ground: 'cluster', memberCount: 4, shardCount: 6, quietMs: 800, lease: LEASE })
+  },
+  'take-refusal-for-done': {
+    bug: 'a refusal of Redis that is taken for done', rules: [FENCED, ...LOST],
+    seams: { journal: takeRefusalForDone }, minutes: CLUSTER_MINUTES,
+    shape: shape(['redis'], { ground: 'cluster' })
+  },
+  'take-back': {
+    bug: 'a fenced leader that goes on from its dead epoch', rules: ['offsets never fork', DAMAGED],
+    seams: { journal: takeBack }, minutes: CLUSTER_MINUTES,
+    shape: shape(['pause', 'partition'], { ground: 'cluster', lease: LEASE })
+  },
+  'stay-without-lease': {
+    bug: 'a node that never leads again after it lost its lease', rules: ['all ends well'], plant: stayWithoutLease,
+    minutes: CLUSTER_MINUTES, shape: shape(['redis', 'partition'], { ground: 'cluster', lease: LEASE })
+  }
+}
+
+export const MUTATIONS: Readonly<Record<string, Mutation>> = { ...LEADER_BUGS, ...READER_BUGS, ...CLUSTER_BUGS }
 
 /** The three that every run of the tests plants; the others are planted by `npm test -- bugs`. */
 export const NAMED_BUGS: Readonly<Record<string, Mutation>> = {

@@ -2,6 +2,8 @@
 import type { Rng } from '#shared/runtime/rng.ts'
 import { sleep } from '#shared/runtime/runtime.ts'
 import { CALM_NETWORK } from '../engine/sim-network.ts'
+import { ClusterGround } from './cluster-ground.ts'
+import { clusterFaults, type ClusterFaultKind } from './cluster-chaos.ts'
 import { calm, calmAll } from './faults.ts'
 import { LocalGround } from './ground.ts'
 import type { Machine } from './machine.ts'
@@ -10,7 +12,7 @@ import type { World } from './world.ts'
 
 const FULL_BYTES = 20_000 // left on a disk that fills up
 
-type Fault = readonly [weight: number, fault: () => Promise<void> | void]
+export type Fault = readonly [weight: number, fault: () => Promise<void> | void]
 
 export class Chaos {
   readonly #world: World
@@ -25,8 +27,13 @@ export class Chaos {
 
   async run(): Promise<void> {
     const { faults, quietMs } = this.#world.layout
+    const ofCluster = clusterFaults({
+      world: this.#world, rng: this.#rng, pause: (ms) => this.#pause(ms), isStopped: () => this.#stopped,
+      note: (what) => this.#note(what)
+    })
+    const all = { ...this.#faults, ...ofCluster }
     const lots = faults.flatMap((kind) => {
-      const [weight, fault] = this.#faults[kind]
+      const [weight, fault] = all[kind]
       return Array.from({ length: weight }, () => fault)
     })
     while (!this.#stopped && lots.length > 0) {
@@ -37,7 +44,7 @@ export class Chaos {
     }
   }
 
-  readonly #faults: Readonly<Record<FaultKind, Fault>> = {
+  readonly #faults: Readonly<Record<Exclude<FaultKind, ClusterFaultKind>, Fault>> = {
     crash: [6, () => this.#crashOne()],
     'crash all': [1, () => this.#crashAll()],
     expel: [3, () => this.#expelLiving()],
@@ -63,6 +70,7 @@ export class Chaos {
     Object.assign(network.faults, CALM_NETWORK)
     if (ground instanceof LocalGround) ground.disk.limit(Infinity)
     this.#world.applyFaults()
+    if (ground instanceof ClusterGround) await this.#world.thawed()
     await this.#world.startAll()
     for (const nodeId of this.#world.nodeIds) this.#world.readmit(nodeId)
     this.#world.publish() // older news may be long on its way

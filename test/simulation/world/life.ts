@@ -12,9 +12,12 @@ import type { VirtualTime } from '../engine/virtual-time.ts'
 const WALL_START_MS = 1_760_000_000_000
 const ROUNDING_MS = 0.001 // of sums of fractions
 
-export type LifeParts = { readonly name: string; readonly time: VirtualTime; readonly trace: Trace; readonly rng: Rng }
+export type LifeParts = {
+  readonly machine: string; readonly name: string; readonly time: VirtualTime; readonly trace: Trace; readonly rng: Rng
+}
 
 export class Life {
+  readonly machine: string
   readonly name: string
   readonly runtime: Runtime
   readonly #parts: LifeParts
@@ -25,6 +28,7 @@ export class Life {
 
   constructor(parts: LifeParts) {
     this.#parts = parts
+    this.machine = parts.machine
     this.name = parts.name
     const { time, rng } = parts
     this.runtime = {
@@ -60,6 +64,12 @@ export class Life {
   get frozenMs(): number {
     const leftMs = this.#thawsMs - this.#parts.time.nowMs
     return leftMs > ROUNDING_MS ? leftMs : 0
+  }
+
+  /** Resolves when it stands still no more; never, once it is dead. */
+  async thawed(): Promise<void> {
+    while (this.frozenMs > 0) await sleep(this.#parts.time, this.frozenMs)
+    if (!this.#alive) await never()
   }
 
   note(what: string): void {

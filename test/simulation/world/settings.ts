@@ -10,10 +10,14 @@ export type NodeLayout = {
 
 export type FaultKind =
   'crash' | 'crash all' | 'expel' | 'store' | 'journal' | 'rpc' | 'cut' | 'reset' | 'network' | 'freeze' | 'skew' |
-  'news' | 'disk' | 'full disk'
+  'news' | 'disk' | 'full disk' | 'partition' | 'pause' | 'redis' | 'restart' | 'clock'
 
 export type Layout = {
-  readonly ground: 'remote' | 'local'
+  /**
+   * `remote` and `local`: nodes are told who lives, and stand on a store and a journal in memory, or on files of one
+   * disk. `cluster`: they find out by leases in a Redis, as the nodes of a real cluster do.
+   */
+  readonly ground: 'remote' | 'local' | 'cluster'
   /** What may go wrong: few kinds together show what all at once would hide. */
   readonly faults: readonly FaultKind[]
   readonly quietMs: number // mean of the pauses between two faults
@@ -26,6 +30,7 @@ export type Layout = {
   readonly topicsChange: boolean
   readonly gateway: GatewaySettings
   readonly broker: BrokerSettings
+  readonly lease: { readonly leaseMs: number; readonly leaseRenewMs: number }
 }
 
 const KiB = 1_024
@@ -33,10 +38,15 @@ const MiB = 1_024 * KiB
 export const ZONES = ['a', 'b', 'c'] as const
 const BOTH = { gateway: true, broker: true } as const
 
+const LEASES = [{ leaseMs: 3_000, leaseRenewMs: 1_000 }, { leaseMs: 1_200, leaseRenewMs: 400 }] as const
+
 const EVERYWHERE = ['crash all', 'expel', 'store', 'rpc', 'cut', 'reset', 'network', 'skew', 'news'] as const
 export const FAULTS: Readonly<Record<Layout['ground'], readonly FaultKind[]>> = {
   remote: [...EVERYWHERE, 'crash', 'journal', 'freeze'],
-  local: [...EVERYWHERE, 'disk', 'full disk']
+  local: [...EVERYWHERE, 'disk', 'full disk'],
+  cluster: [
+    'crash', 'crash all', 'restart', 'store', 'rpc', 'reset', 'network', 'partition', 'pause', 'redis', 'clock'
+  ]
 }
 
 export function drawLayout(rng: Rng): Layout {
@@ -44,14 +54,22 @@ export function drawLayout(rng: Rng): Layout {
   const extra = Array.from({ length: rng.below(3) }, () => ({ zone: rng.pick(ZONES), roles: rng.pick(roles) }))
   const all = [...ZONES.map((zone) => ({ zone, roles: BOTH })), ...extra]
   const ground = rng.below(3) === 0 ? 'local' : 'remote'
-  const faults = FAULTS[ground].filter(() => rng.below(2) === 0)
-  return {
-    ground, faults: faults.length === 0 ? FAULTS[ground] : faults, quietMs: rng.pick([300, 900, 900, 2_000]),
+  const faults = drawFaults(ground, rng)
+  const drawn = {
+    ground, faults, quietMs: rng.pick([300, 900, 900, 2_000]),
     nodes: all.map((node, i) => ({ nodeId: i + 1, ...node })), shardCount: 1 + rng.below(6),
     topics: [{ name: 'orders', partitionCount: 3 }, { name: 'clicks', partitionCount: 1 }],
     memberCount: rng.pick([0, 2, 4]), topicsChange: rng.below(2) === 0,
     gateway: drawGateway(rng), broker: drawBroker(rng)
-  }
+  } as const
+  const lease = rng.pick(LEASES)
+  if (rng.below(2) === 0) return { ...drawn, lease }
+  return { ...drawn, lease, ground: 'cluster', faults: drawFaults('cluster', rng) }
+}
+
+function drawFaults(ground: Layout['ground'], rng: Rng): readonly FaultKind[] {
+  const faults = FAULTS[ground].filter(() => rng.below(2) === 0)
+  return faults.length === 0 ? FAULTS[ground] : faults
 }
 
 function drawGateway(rng: Rng): GatewaySettings {

@@ -1,22 +1,27 @@
 /**
- * The cluster: machines over one ground and one network with faults. Nodes learn of each other by a membership of their
- * own, each at a time of its own.
+ * The cluster: machines over one ground and one network with faults. Nodes learn of each other from the world, each at
+ * a time of its own, or on the ground of a cluster from their registry.
  */
-import { type ClusterSnapshot, type NodeInfo } from '#shared/cluster/membership.ts'
 import { Ledger } from '#shared/ledger/ledger.ts'
 import type { Rng } from '#shared/runtime/rng.ts'
+import { sleep } from '#shared/runtime/runtime.ts'
 import { type Fault, InProcessNetwork } from '#shared/transport/in-process.ts'
 import { unlike, type History } from '../check/history.ts'
+import { Witness } from '../check/witness.ts'
 import type { ClientParts } from '../client/caller.ts'
 import { SimNetwork } from '../engine/sim-network.ts'
 import type { Trace } from '../engine/trace.ts'
 import type { VirtualTime } from '../engine/virtual-time.ts'
+import { ClusterGround } from './cluster-ground.ts'
 import { newFaults, type Faults } from './faults.ts'
 import { LocalGround, RemoteGround } from './ground.ts'
+import { leasedNodes } from './leased-nodes.ts'
 import type { Life } from './life.ts'
-import { hostOf, Machine, PORT, type RunningNode, type Seams } from './machine.ts'
+import { hostOf, Machine, type MachineParts, PORT, type Seams } from './machine.ts'
+import { isCut } from './reach.ts'
 import type { Layout } from './settings.ts'
 import { SimLog } from './sim-log.ts'
+import { ToldNodes } from './told-nodes.ts'
 
 export type WorldParts = {
   readonly time: VirtualTime; readonly trace: Trace; readonly rng: Rng; readonly layout: Layout;
@@ -37,13 +42,11 @@ export class World {
   readonly ledger = new Ledger()
   readonly machines: readonly Machine[]
   readonly faults: Faults = newFaults()
-  readonly ground: RemoteGround | LocalGround
+  readonly ground: RemoteGround | LocalGround | ClusterGround
   readonly #history: History
   readonly #hub: InProcessNetwork
-  readonly #members = new Map<number, NodeInfo>() // as the registry has it
+  readonly #told: ToldNodes | null = null // null: they find out by themselves
   readonly #arrivesMs = new Map<string, number>() // newest call by pair
-  #version = 1
-  #clusterId = ''
 
   constructor({ time, trace, rng, layout, history, seams }: WorldParts) {
     this.time = time
@@ -60,19 +63,24 @@ export class World {
     })
     this.#hub.fault = (from, to, { name }) => this.#faultOf(from, to, name)
     const ground = { time, rng: rng.fork(), faults: this.faults, shardCount: layout.shardCount }
-    this.ground = layout.ground === 'remote' ? new RemoteGround(ground) : new LocalGround(ground)
     const logOf = (node: string, life: Life): SimLog =>
       new SimLog({ node, time, trace, history, alive: () => life.alive })
-    const machines = layout.ground === 'remote' ? layout.nodes.map((node) => [node]) : [layout.nodes]
-    this.machines = machines.map((nodes, i) => new Machine({
-      name: `m${i + 1}`, nodes, ground: this.ground, time, trace, rng: rng.fork(), layout, network: this.network,
-      hub: this.#hub, ledger: this.ledger,
-      seams, logOf, announce: (info) => this.#announce(info),
-      snapshotWith: (clusterId, info) => {
-        this.#clusterId = clusterId
-        return this.#snapshot(new Map(this.#members).set(info.nodeId, info))
-      }
-    }))
+    const maker = { layout, network: this.network, hub: this.#hub, ledger: this.ledger, seams, logOf }
+    let begin: MachineParts['begin']
+    if (layout.ground === 'cluster') {
+      const witness = new Witness(history)
+      this.ground = new ClusterGround({ ...ground, onEntry: witness.onEntry })
+      begin = leasedNodes({ ...maker, ground: this.ground, witness })
+    } else {
+      this.ground = layout.ground === 'remote' ? new RemoteGround(ground) : new LocalGround(ground)
+      this.#told = new ToldNodes({
+        ...maker, ground: this.ground, time, trace, rng, faults: this.faults, machines: () => this.machines
+      })
+      begin = this.#told.begin
+    }
+    const machines = layout.ground === 'local' ? [layout.nodes] : layout.nodes.map((node) => [node])
+    this.machines = machines.map((nodes, i) =>
+      new Machine({ name: `m${i + 1}`, nodes, time, trace, rng: rng.fork(), hub: this.#hub, begin }))
   }
 
   get nodeIds(): readonly number[] {
@@ -93,18 +101,23 @@ export class World {
   }
 
   isMember(nodeId: number): boolean {
-    return this.#members.has(nodeId)
+    return this.#told?.isMember(nodeId) ?? false
   }
 
-  /** The lease of a node is over, whether it lives or not. */
+  /** The lease of a node that is told of others is over, whether it lives or not. */
   expel(nodeId: number): void {
-    if (this.#members.delete(nodeId)) this.publish()
+    this.#told?.expel(nodeId)
   }
 
   /** A live node that was expelled announces itself again. */
   readmit(nodeId: number): void {
-    const running = this.#running(nodeId)
-    if (running !== undefined && !this.#members.has(nodeId)) this.#announce(running.info)
+    const running = this.machineOf(nodeId).nodes.get(nodeId)
+    if (running !== undefined && this.#told?.isMember(nodeId) === false) this.#told.announce(running.info)
+  }
+
+  /** Tells those that are told of the members as they are. */
+  publish(): void {
+    this.#told?.publish()
   }
 
   freeze({ life }: Machine, ms: number): void {
@@ -113,44 +126,23 @@ export class World {
     this.#history.freezes.push({ fromMs: this.time.nowMs, toMs: this.time.nowMs + ms })
   }
 
+  /** Resolves when no machine stands still any more. */
+  async thawed(): Promise<void> {
+    await sleep(this.time, Math.max(...this.machines.map(({ life }) => life?.frozenMs ?? 0)))
+  }
+
   /** Hands the faults as they are now to all machines. */
   applyFaults(): void {
     for (const { footing } of this.machines) footing?.applyFaults()
-  }
-
-  #running(nodeId: number): RunningNode | undefined {
-    return this.machineOf(nodeId).nodes.get(nodeId)
-  }
-
-  #announce(info: NodeInfo): void {
-    this.#members.set(info.nodeId, info)
-    this.publish()
-  }
-
-  /** Tells all nodes of the members as they are. */
-  publish(): void {
-    const snapshot = this.#snapshot(this.#members)
-    const names = snapshot.nodes.map(({ nodeId, nodeEpoch }) => `${nodeId}.${nodeEpoch}`)
-    this.trace.add(`${this.time.nowMs} members ${names.join(' ')}`)
-    for (const machine of this.machines) {
-      const { life } = machine
-      for (const { membership } of machine.nodes.values())
-        this.time.after(this.rng.below(this.faults.newsMsMax + 1), () => {
-          if (life?.alive === true && snapshot.version > membership.current().version) membership.set(snapshot)
-        })
-    }
-  }
-
-  #snapshot(members: ReadonlyMap<number, NodeInfo>): ClusterSnapshot {
-    const nodes = [...members.values()].sort((a, b) => a.nodeId - b.nodeId)
-    return { version: this.#version++, clusterId: this.#clusterId, shardCount: this.layout.shardCount, nodes }
   }
 
   #faultOf(from: number, to: number, name: string): Fault {
     const { rng, time, faults: { cuts, rpc: { delayMsMax, inOrder, dropPerMille, twicePerMille, only } } } = this
     const cut = cuts.has(`${from}-${to}`) || cuts.has(`${to}-${from}`)
     const happens = (perMille: number): boolean => (only === null || only === name) && rng.below(1_000) < perMille
-    const [dropRequest, dropReply] = [cut || happens(dropPerMille), happens(dropPerMille)]
+    const [own, other] = [this.machineOf(from).name, this.machineOf(to).name]
+    const dropRequest = cut || isCut(this.faults, own, other) || happens(dropPerMille)
+    const dropReply = isCut(this.faults, other, own) || happens(dropPerMille)
     const again = TWICE.has(name) && happens(twicePerMille)
     const pair = `${from}-${to}`
     const frozenMs = Math.max(this.machineOf(from).life?.frozenMs ?? 0, this.machineOf(to).life?.frozenMs ?? 0)
