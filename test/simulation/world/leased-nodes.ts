@@ -3,6 +3,7 @@
  * takes up what placement gives to it, and hands over what it takes away (cli/node/clustered-node.ts).
  */
 import { ClusteredNode, claimLife } from '#cli/node/clustered-node.ts'
+import { StoreProbe } from '#cli/node/readiness.ts'
 import { Waiting } from '#cli/node/waiting.ts'
 import { RedisRegistry } from '#shared/cluster/redis-registry.ts'
 import type { Membership } from '#shared/cluster/membership.ts'
@@ -14,6 +15,8 @@ import { commonParts, listenersOf, type NodeMakerParts } from './node-maker.ts'
 import { heldTransport } from './held-transport.ts'
 
 export type LeasedNodesParts = NodeMakerParts & { readonly ground: ClusterGround; readonly witness: Witness }
+
+const STOP_AWAY_MS = 5_000
 
 /** How a machine with one such node begins a life. */
 export function leasedNodes(parts: LeasedNodesParts): MachineParts['begin'] {
@@ -40,13 +43,17 @@ export function leasedNodes(parts: LeasedNodesParts): MachineParts['begin'] {
     const clustered = await ClusteredNode.join({
       ...common, ...facts, registry, settings: layout.lease, load: () => 0, waiting, onFatal, transportWith
     })
+    const probe = new StoreProbe(footing.store, runtime)
     running.nodes.set(nodeId, {
       node: clustered.node, info: facts.info, host: common.network,
       kill: () => { registry.close(); clustered.kill() },
-      stop: async () => {
-        await clustered.stop()
-        await clustered.leave()
-      }
+      stop: () => clustered.stop({
+        awayMs: STOP_AWAY_MS, storeAway: () => probe.look(),
+        close: async () => {
+          await clustered.leave()
+          registry.close()
+        }
+      })
     })
     await clustered.serve(listenersOf(own!))
   }
