@@ -6,7 +6,8 @@
 import { isCommit, readCommitEntry } from '#broker/partition/commit-entry.ts'
 import { decodeGroup } from '#broker/shard/entry.ts'
 import { REDIS_ENTRY } from '#shared/journal/redis-entry.ts'
-import { CHUNK_STATUS, COMMIT_ROWS, commitCall, type CommitRequest, type CommitResponse } from '#shared/rpc/commit.ts'
+import { readAnswers } from '#shared/rpc/commit-rows.ts'
+import { CHUNK_STATUS, commitCall, type CommitRequest, type CommitResponse } from '#shared/rpc/commit.ts'
 import { groupCall, type GroupRequest, type GroupResponse } from '#shared/rpc/group.ts'
 import type { Handler, Transport } from '#shared/transport/transport.ts'
 import { API } from '#shared/wire/api-registry.ts'
@@ -139,9 +140,5 @@ function chunkKey(
 
 /** Error and base offset of each batch. */
 function textOf(answers: Uint8Array): string {
-  const view = new DataView(answers.buffer, answers.byteOffset, answers.byteLength)
-  const texts: string[] = []
-  for (let at = 0; at < answers.byteLength; at += COMMIT_ROWS.answerBytes)
-    texts.push(`${view.getInt16(at)} ${view.getFloat64(at + 2)}`)
-  return texts.join(', ')
+  return readAnswers(answers).map(({ errorCode, baseOffset }) => `${errorCode} ${baseOffset}`).join(', ')
 }
