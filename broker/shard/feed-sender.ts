@@ -80,7 +80,7 @@ export class FeedSender {
       if (!follower.epochs.has(shard)) continue
       enqueue(follower, shard, group)
       if (follower.queuedBytes > this.#settings.feedQueueBytesMax) this.#forget(follower)
-      else if (!follower.sending) void this.#send(follower)
+      else if (!follower.sending) this.#sendSoon(follower)
     }
   }
 
@@ -89,6 +89,12 @@ export class FeedSender {
     const nowMs = this.#runtime.clock.monotonicMs()
     for (const follower of this.#followers.values())
       if (!follower.sending && nowMs - follower.sentMs >= this.#settings.feedKeepaliveMs) void this.#send(follower)
+  }
+
+  /** With what becomes durable in the same turn: a journal answers for several shards at once. */
+  #sendSoon(follower: Follower): void {
+    follower.sending = true
+    this.#runtime.timer.soon(() => { void this.#send(follower) })
   }
 
   async #send(follower: Follower): Promise<void> {
