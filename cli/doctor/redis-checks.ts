@@ -7,7 +7,7 @@ import type { Redis, RedisPrimary } from '#shared/runtime/redis.ts'
 import { RedisRefusal } from '#shared/runtime/redis.ts'
 import { bytesText } from '../command/text-table.ts'
 import type { ClusterSettings } from '../cluster-config.ts'
-import { aboutCredentials } from '../node/redis-credentials.ts'
+import { aboutRefusal } from '../node/redis-refusal.ts'
 import { fail, failure, type Finding, ok, warn } from './finding.ts'
 
 const CHECK = 'redis'
@@ -31,7 +31,7 @@ export async function checkRedis(
     const found = await Promise.all(primaries.map((primary) => checkPrimary(primary, settings, sizes)))
     return { isReached: true, findings: found.flat() }
   } catch (error) {
-    return { isReached: false, findings: [failure(CHECK, aboutCredentials(error, address), WHY)] }
+    return { isReached: false, findings: [failure(CHECK, aboutRefusal(error, address), WHY)] }
   }
 }
 
@@ -52,7 +52,7 @@ async function checkPrimary(
 }
 
 function whyOf(setting: string): string {
-  return setting === 'maxmemory' ? 'a full Redis with a bound costs retriable errors only' : WHY
+  return setting === 'maxmemory' ? '' : WHY // its cure says it
 }
 
 async function checkMemory({ name, channel }: RedisPrimary, facts: RedisFacts, sizes: JournalSizes): Promise<Finding> {

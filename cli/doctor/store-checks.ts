@@ -1,5 +1,6 @@
 /** Checks of the object store: it answers, takes the credentials, does what Zonewise relies on, shares our time. */
 import { randomHex } from '#shared/runtime/random-hex.ts'
+import { type Log, silentLog } from '#shared/log/log.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import { type OpenedStore, openStore, type OpenStoreOptions } from '../node/open-store.ts'
@@ -14,15 +15,31 @@ export async function checkStore(
   options: OpenStoreOptions & { readonly store: string }
 ): Promise<{ readonly opened: OpenedStore | null; readonly findings: readonly Finding[] }> {
   const { store: place, runtime } = options
+  const elsewhere = new Elsewhere()
   try {
-    const opened = await openStore({ ...options, isShared: true })
+    const opened = await openStore({ ...options, log: elsewhere.log, isShared: true })
     const isBucket = place.startsWith('s3:')
     const found = isBucket
       ? `${place} answers, takes the credentials, and has conditional writes, ordered lists and ranges`
       : `${place} can be used`
-    return { opened, findings: [ok(CHECK, found), ...isBucket ? [await checkClock(opened.store, runtime)] : []] }
+    const more = isBucket ? [...elsewhere.findings, await checkClock(opened.store, runtime)] : []
+    return { opened, findings: [ok(CHECK, found), ...more] }
   } catch (error) {
     return { opened: null, findings: [failure(CHECK, error, WHY)] }
+  }
+}
+
+/** Hears that the bucket is in another region than the one given: a node uses it there all the same, and warns. */
+class Elsewhere {
+  readonly findings: Finding[] = []
+  readonly log: Log = {
+    ...silentLog, warn: (_message, { given, region } = {}) => {
+      if (typeof given !== 'string' || typeof region !== 'string' || this.findings.length > 0) return
+      this.findings.push(warn(CHECK, {
+        found: `the bucket is in ${region}, not in ${given}`,
+        why: 'every start asks the wrong region first', cure: `give --s3-region ${region}`
+      }))
+    }
   }
 }
 

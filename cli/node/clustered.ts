@@ -30,7 +30,7 @@ import { drainNode, listNodes } from './cluster-nodes.ts'
 import { openStore } from './open-store.ts'
 import { ownInfo } from './own-info.ts'
 import { requirePeers } from './peer-check.ts'
-import { aboutCredentials } from './redis-credentials.ts'
+import { aboutRefusal } from './redis-refusal.ts'
 import { clusterReadiness, StoreProbe } from './readiness.ts'
 import type { Running, StartOptions } from './types.ts'
 
@@ -127,7 +127,7 @@ async function openSafeRedis(options: ClusterOptions, undo: (() => unknown)[]): 
   undo.push(() => redis.close())
   const check = (): Promise<DurabilityFinding[]> => checkRedisDurability(redis, clusterSettings.journalDurability)
   const findings = await waiting.until('Redis', () =>
-    check().catch((error: unknown) => { throw aboutCredentials(error, address) }))
+    check().catch((error: unknown) => { throw aboutRefusal(error, address) }))
   for (const { kind, sentence } of findings) {
     if (kind === 'advise') log.warn('about this Redis', { redis: redis.name, sentence })
     else if (!clusterSettings.journalUnsafe) throw new ZonewiseError('REDIS_UNSAFE', sentence, { redis: redis.name })

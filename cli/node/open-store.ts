@@ -86,7 +86,7 @@ async function openBucket({ runtime, log, storeSettings, env }: OpenStoreOptions
     await probeStore(store, runtime.chance)
   } catch (error) {
     await close()
-    throw error
+    throw aboutReach(error, settings)
   }
   return {
     store,
@@ -96,6 +96,16 @@ async function openBucket({ runtime, log, storeSettings, env }: OpenStoreOptions
     },
     close
   }
+}
+
+/** A store that gives no answer at the start, in words that stay the same from one try to the next. */
+function aboutReach(error: unknown, { s3Endpoint }: StoreSettings): unknown {
+  if (!(error instanceof ZonewiseError) || error.code !== 'STORE_UNAVAILABLE') return error
+  const { bucket, endpoint = s3Endpoint, status, code, says } = error.context
+  const message = status === undefined || status === 0 ? 'the object store cannot be reached'
+    : 'the object store takes no call now'
+  const cure = 'check that it runs, and --store and --s3-endpoint'
+  return new ZonewiseError(error.code, message, { bucket, endpoint, status, code, reason: says, cure }, error)
 }
 
 /** What the SDK for JavaScript does not read itself, or what we must know before it. */

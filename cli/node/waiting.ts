@@ -31,6 +31,7 @@ export class Waiting {
     const { runtime, log, signal } = this.#parts
     for (let said = ''; ;) {
       if (signal.aborted) throw new ZonewiseError('STOPPING', 'told to stop while it started')
+      this.#missing ??= `waits for ${what}`
       try {
         const result = await step()
         if (said !== '') log.info('there again', { what })

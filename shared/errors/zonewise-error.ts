@@ -24,10 +24,12 @@ export class ZonewiseError extends Error {
   }
 }
 
-/** Says an error in one line: message, context and what to do. */
+/** Says an error in one line: message, context and what to do, which is its `cure` where it has one. */
 export function explain(error: unknown): string {
   if (!(error instanceof ZonewiseError)) return error instanceof Error ? error.message : String(error)
-  const facts = Object.entries(error.context).filter(([, value]) => value !== undefined)
+  const { cure, ...rest } = error.context
+  const facts = Object.entries(rest).filter(([, value]) => value !== undefined)
   const context = facts.length === 0 ? '' : ` (${facts.map(([name, value]) => `${name} ${String(value)}`).join(', ')})`
-  return `${error.message}${context}. ${ERROR_CODES[error.code].todo}`
+  const todo = typeof cure === 'string' ? `${cure[0]?.toUpperCase()}${cure.slice(1)}.` : ERROR_CODES[error.code].todo
+  return `${error.message}${context}. ${todo}`
 }
