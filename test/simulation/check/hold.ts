@@ -5,7 +5,7 @@ import { seeds } from '#test/support/seeds.ts'
 import { runSimulation } from '../simulation.ts'
 import { FAULTS, type Layout } from '../world/settings.ts'
 
-const MINUTES: Readonly<Record<Layout['ground'], number>> = { remote: 0.1, local: 0.1, cluster: 0.2 } // leases run out
+const MINUTES: Readonly<Record<Layout['ground'], number>> = { remote: 0.1, local: 0.1, cluster: 0.15 } // leases run out
 const FIRST = 3
 
 /** Tests the first few seeds on one ground, and those that `found` something once. */

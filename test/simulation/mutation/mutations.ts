@@ -67,7 +67,7 @@ export const LEADER_BUGS: Readonly<Record<string, Mutation>> = {
     shape: shape(['journal', 'crash'], { gateway: { commitDeadlineMs: 500 }, broker: { journalSettleMs: 1_000 } })
   },
   'answer-without-proof': {
-    firstSeed: 8, bug: 'answers of a leader that does not know that it is none',
+    bug: 'answers of a leader that does not know that it is none',
     rules: ['a committed offset stays', 'an old generation is over'], plant: answerWithoutProof,
     seams: { transport: hearLate },
     // shards without commits that would show the fence
@@ -174,7 +174,7 @@ export const CLUSTER_BUGS: Readonly<Record<string, Mutation>> = {
   'take-back': {
     bug: 'a fenced leader that goes on from its dead epoch', rules: ['offsets never fork', DAMAGED],
     seams: { journal: takeBack }, minutes: CLUSTER_MINUTES,
-    shape: shape(['pause', 'partition'], { ground: 'cluster', lease: LEASE })
+    shape: shape(['pause'], { ground: 'cluster', quietMs: 800, lease: LEASE })
   },
   'stay-without-lease': {
     bug: 'a node that never leads again after it lost its lease', rules: ['all ends well'], plant: stayWithoutLease,

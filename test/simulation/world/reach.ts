@@ -10,7 +10,7 @@ export const SILENCE_MS = 1_000 // after which a caller gives a silent peer up
 
 /** Whether nothing that one machine, or `redis`, or `store`, sends now arrives at the other. */
 export function isCut({ links }: Faults, from: string, to: string): boolean {
-  return links.has(`${from}>${to}`)
+  return links.size > 0 && links.has(`${from}>${to}`)
 }
 
 /** A store behind links that may be cut, on the way there or on the way back. */

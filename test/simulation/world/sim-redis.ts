@@ -24,7 +24,7 @@ const WRITES_REFUSED = [
 const READS = new Set(['end', 'holder', 'read', 'EXISTS', 'HGET', 'HMGET', 'HEXISTS', 'XRANGE', 'XREVRANGE'])
 
 /** Called at each entry of a stream, as it becomes durable. */
-export type OnEntry = (life: Life, key: string, entry: TwinEntry) => void
+export type OnEntry = (who: { readonly name: string }, key: string, entry: TwinEntry) => void
 
 export type RedisServerParts = {
   readonly time: VirtualTime; readonly chance: MemoryJournalOptions['chance']; readonly faults: Faults
