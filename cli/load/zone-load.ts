@@ -36,7 +36,8 @@ export type ZoneResult = {
   readonly produced: { readonly bytes: number; readonly batches: number; readonly bytesPerSecond: number }
   readonly ackMs: { readonly p50: number; readonly p99: number; readonly max: number }
   readonly read: { readonly bytes: number; readonly bytesPerSecond: number }
-  readonly endToEndMs: { readonly p50: number; readonly p99: number }
+  readonly endToEndMs: { readonly p50: number; readonly p99: number } // until its consumer had what any zone sent
+  readonly afterAckMs: { readonly p50: number; readonly p99: number } // the same from the answer on
   readonly awaySeconds: number // from the loss of a gateway until one of its zone acknowledged something
   readonly errors: Readonly<Record<string, number>>
 }
@@ -114,6 +115,7 @@ async function run(options: ZoneLoadOptions, zones: readonly Known[]): Promise<r
   return results.map((result, i): ZoneResult => {
     const { latenciesMs, bytes } = result
     const [p50 = NaN, p99 = NaN] = journeys.percentilesMs(i, [0.5, 0.99])
+    const [seenP50 = NaN, seenP99 = NaN] = journeys.afterAckMs(i, [0.5, 0.99])
     const { bytes: bytesRead = 0, errors = 0 } = readers[i] ?? {}
     const { lostRequests, awaySeconds } = watches[i]!
     const unread = consumers ? Math.max(0, batches - journeys.batchesRead(i)) : 0
@@ -123,6 +125,7 @@ async function run(options: ZoneLoadOptions, zones: readonly Known[]): Promise<r
       produced: { bytes, batches: result.requests, bytesPerSecond: bytes / result.seconds },
       ackMs: { p50: percentile(latenciesMs, 0.5), p99: percentile(latenciesMs, 0.99), max: latenciesMs.at(-1) ?? NaN },
       read: { bytes: bytesRead, bytesPerSecond: bytesRead / readSeconds }, endToEndMs: { p50, p99 },
+      afterAckMs: { p50: seenP50, p99: seenP99 },
       awaySeconds,
       errors: Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
     }

@@ -22,6 +22,7 @@ const PARTITIONS = 6
 const MB = 1e6
 const LINGER_MS = 200 // of a store that is a bucket
 const ACK_SLACK_MS = 20
+const SEEN_SLACK_MS = 50 // of a view, beside the store's GET
 
 export const zonesScenario: Scenario = {
   name: 'zones',
@@ -72,6 +73,8 @@ async function crossing(zoned: ZonedCluster, seconds: number): Promise<Figure[]>
   const [bare, counted] = (['bareBytes', 'ledgerBytes'] as const).map((count) =>
     use.between('zones', count) + use.between('redis', count))
   const read = zones.reduce((sum, one) => sum + one.read.bytes, 0)
+  const getMs = use.storeSeconds('get', 0.99) * 1_000
+  const seenMs = Math.max(...zones.map(({ afterAckMs }) => afterAckMs.p99))
   return [
     figure('10 MB/s: produced', produced / MB, 'MB'),
     figure('10 MB/s: read for each produced byte', read / produced, '', { min: 2.999 }),
@@ -80,13 +83,15 @@ async function crossing(zoned: ZonedCluster, seconds: number): Promise<Figure[]>
     figure('the ledger against the kernel, no headers', Math.abs(counted! / bare! - 1) * 100, '%', { max: 3 }),
     ...[...use.crossingByCause()].map(([cause, bytes]) => figure(`  of that ${cause}`, bytes / produced, '')),
     figure('  of that TCP/IP headers', (between! - use.between('zones', 'bareBytes')) / produced, ''),
+    figure('10 MB/s: GET p99, its bucket', getMs, 'ms'),
+    figure('10 MB/s: acked, then read in every zone, p99', seenMs, 'ms', { max: SEEN_SLACK_MS + getMs }),
     ...calls('10 MB/s', use, produced)
   ]
 }
 
 async function acks(zoned: ZonedCluster, seconds: number): Promise<Figure[]> {
   const { use, produced, zones } = await load(zoned, { bytesPerSecond: 50 * MB, seconds, consumers: false })
-  const putMs = use.putSeconds(0.99) * 1_000
+  const putMs = use.storeSeconds('put', 0.99) * 1_000
   const p99Ms = Math.max(...zones.map(({ ackMs }) => ackMs.p99))
   return [
     figure('50 MB/s: produced', produced / MB / seconds, 'MB/s'),
@@ -100,12 +105,19 @@ async function acks(zoned: ZonedCluster, seconds: number): Promise<Figure[]> {
 /** The first node takes nothing in: it leads its third, and follows the rest. */
 async function leaders(zoned: ZonedCluster, seconds: number): Promise<Figure[]> {
   const elsewhere = places(zoned).slice(1)
+  const before = await usedSoFar(zoned)
+  await pause(SETTLE_MS)
+  const idle = new Use(before, await usedSoFar(zoned))
   const { use, produced } = await load(zoned, {
     places: elsewhere, bytesPerSecond: 50 * MB, seconds, consumers: false, partitions: LEADER_PARTITIONS
   })
+  const idleSeconds = idle.nodeCpuSeconds(0) / idle.seconds * use.seconds
   return [
     figure('leader: taken in by other zones', produced / MB / seconds, 'MB/s'),
-    figure('leader: CPU per GB taken in by other zones', use.nodeCpuSeconds(0) / (produced / 1e9), 's/GB', { max: 0.1 })
+    figure(
+      'leader: CPU per GB taken in by other zones', use.nodeCpuSeconds(0) / (produced / 1e9), 's/GB', { max: 0.1 }
+    ),
+    figure('  of that what it uses idle', idleSeconds / (produced / 1e9), 's/GB')
   ]
 }
 

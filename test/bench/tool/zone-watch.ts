@@ -64,12 +64,12 @@ export class Use {
     return this.#after.cpuSeconds[index]! - this.#before.cpuSeconds[index]!
   }
 
-  /** The bound of the first bucket that holds so many of the PUTs of chunks, seconds. */
-  putSeconds(share: number): number {
+  /** The bound of the first bucket that holds so many of the store's calls, seconds. */
+  storeSeconds(operation: 'put' | 'get', share: number): number {
     const counts = new Map<number, number>()
     for (const [{ scrapes }, sign] of [[this.#after, 1], [this.#before, -1]] as const)
       for (const { name, labels, value } of scrapes.flatMap(({ samples }) => samples)) {
-        if (name !== 'zonewise_store_seconds_bucket' || labels['operation'] !== 'put') continue
+        if (name !== 'zonewise_store_seconds_bucket' || labels['operation'] !== operation) continue
         const bound = labels['le'] === '+Inf' ? Infinity : Number(labels['le'])
         counts.set(bound, (counts.get(bound) ?? 0) + sign * value)
       }

@@ -26,3 +26,13 @@ test('journeys: partitions are told apart', () => {
   journeys.onRead(0, 1, 0, RECORDS)
   assert.equal(journeys.batchesRead(0), 0)
 })
+
+test('journeys: what a reader had before the answer came was not late', () => {
+  const journeys = new Journeys(1, RECORDS, 2)
+  journeys.onRead(0, 0, 0, RECORDS)
+  journeys.onAck(0, 0, performance.now() - 50)
+  journeys.onRead(1, 0, 0, RECORDS)
+  assert.deepEqual(journeys.afterAckMs(0, [0.5]), [0])
+  const [late = NaN] = journeys.afterAckMs(1, [0.5])
+  assert(late >= 0 && late < journeys.percentilesMs(1, [0.5])[0]!)
+})
