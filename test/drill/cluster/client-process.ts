@@ -15,6 +15,7 @@ export type ClientProcessOptions = {
   readonly bootstrap: string
   readonly topic: string
   readonly partitionCount: number
+  readonly elsewhere?: string // gateways of another zone, where the program takes them as one argument more
   readonly within: Within
   readonly history: History
 }
@@ -40,8 +41,9 @@ export class ClientProcess {
   }
 
   async run(): Promise<void> {
-    const { program, name, bootstrap, topic, partitionCount, within } = this.#options
-    const command = within([...program.command, bootstrap, name, topic, String(partitionCount)])
+    const { program, name, bootstrap, topic, partitionCount, elsewhere, within } = this.#options
+    const more = elsewhere === undefined ? [] : [elsewhere]
+    const command = within([...program.command, bootstrap, name, topic, String(partitionCount), ...more])
     const child = spawn(command.file, [...command.args], { stdio: ['pipe', 'pipe', 'pipe'], env: program.env })
     this.#child = child
     child.stdin.on('error', () => {}) // its end is seen by its exit code

@@ -144,7 +144,8 @@ export class Load {
     const { cluster, history } = this.#parts
     return new ClientProcess({
       program, produces, name: `${kind}-${zone}`, bootstrap: bootstrapOf(cluster, zone).join(','), topic: RD.name,
-      partitionCount: RD.partitionCount, within: (command) => cluster.net.on(zone, command), history
+      partitionCount: RD.partitionCount, ...produces ? {} : { elsewhere: bootstrapOf(cluster, ZONES[1]).join(',') },
+      within: (command) => cluster.net.on(zone, command), history
     })
   }
 

@@ -14,9 +14,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
- * Readers of Apache Kafka's own client that may never be sent back: `Readers BOOTSTRAP NAME TOPIC PARTITIONS`. One is
- * assigned all partitions, one is the only member of a group and commits what it was given, and one jumps to the ends
- * again and again. None has a place to fall back to (auto.offset.reset=none): an offset out of range and a truncated
+ * Readers of Apache Kafka's own client that may never be sent back: `Readers BOOTSTRAP NAME TOPIC PARTITIONS ELSEWHERE`. One
+ * is assigned all partitions, one is the only member of a group and commits what it was given, and one jumps to the
+ * ends that gateways of another zone (ELSEWHERE) tell, again and again. None has a place to fall back to (auto.offset.reset=none): an offset out of range and a truncated
  * log are errors of the application. Says what they see as JSON lines that client-said.ts knows. Ends with its input.
  */
 public final class Readers {
@@ -26,19 +26,21 @@ public final class Readers {
   private static final long JUMP_EVERY_NS = 300_000_000L;
 
   private final String bootstrap;
+  private final String elsewhere;
   private final String name;
   private final String topic;
   private final List<TopicPartition> partitions;
 
-  private Readers(String bootstrap, String name, String topic, int partitionCount) {
+  private Readers(String bootstrap, String name, String topic, int partitionCount, String elsewhere) {
     this.bootstrap = bootstrap;
+    this.elsewhere = elsewhere;
     this.name = name;
     this.topic = topic;
     partitions = IntStream.range(0, partitionCount).mapToObj(i -> new TopicPartition(topic, i)).toList();
   }
 
   public static void main(String[] args) throws IOException {
-    Readers readers = new Readers(args[0], args[1], args[2], Integer.parseInt(args[3]));
+    Readers readers = new Readers(args[0], args[1], args[2], Integer.parseInt(args[3]), args[4]);
     readers.start("assigned", readers::readAssigned);
     readers.start("group", readers::readAsMember);
     readers.start("jumper", readers::jump);
@@ -53,7 +55,7 @@ public final class Readers {
   private void start(String role, Reading reading) {
     String reader = name + "-" + role;
     Thread thread = new Thread(() -> {
-      try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(settings(reader))) {
+      try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(settings(reader, bootstrap))) {
         reading.run(consumer, new Seen(reader));
       } catch (RuntimeException error) {
         String text = String.valueOf(error.getMessage()).replace('\\', '/').replace('"', '\'').replace('\n', ' ');
@@ -65,14 +67,14 @@ public final class Readers {
     thread.start();
   }
 
-  private Properties settings(String reader) {
+  private Properties settings(String reader, String servers) {
     Properties settings = new Properties();
-    settings.put("bootstrap.servers", bootstrap);
+    settings.put("bootstrap.servers", servers);
     settings.put("client.id", reader);
     settings.put("group.id", reader);
     settings.put("enable.auto.commit", "false");
     settings.put("auto.offset.reset", "none");
-    settings.put("fetch.max.wait.ms", "200");
+    settings.put("fetch.max.wait.ms", "20");
     settings.put("max.partition.fetch.bytes", "65536");
     settings.put("key.deserializer", StringDeserializer.class.getName());
     settings.put("value.deserializer", StringDeserializer.class.getName());
@@ -104,11 +106,12 @@ public final class Readers {
     }
   }
 
-  /** The end that one gateway told is a place from which any other reads on. */
+  /** The end that a gateway of one zone told is a place from which any other reads on, however far its view is. */
   private void jump(KafkaConsumer<String, String> consumer, Seen seen) {
+    KafkaConsumer<String, String> asker = new KafkaConsumer<>(settings(name + "-asker", elsewhere));
     consumer.assign(partitions);
     for (;;) {
-      Map<TopicPartition, Long> ends = consumer.endOffsets(partitions, ASK_MAX);
+      Map<TopicPartition, Long> ends = asker.endOffsets(partitions, ASK_MAX);
       seen.ends(ends);
       ends.forEach(consumer::seek);
       seen.jumpedTo(ends);

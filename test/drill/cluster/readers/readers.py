@@ -1,6 +1,6 @@
 """Readers of librdkafka that may never be sent back, as Readers.java has them: `readers.py BOOTSTRAP NAME TOPIC
-PARTITIONS`. One is assigned all partitions, one is the only member of a group and commits what it was given, and one
-jumps to the ends again and again. None has a place to fall back to (auto.offset.reset=error). Ends with its input."""
+PARTITIONS ELSEWHERE`. One is assigned all partitions, one is the only member of a group and commits what it was given,
+and one jumps to the ends that gateways of another zone (ELSEWHERE) tell, again and again. None has a place to fall back to (auto.offset.reset=error). Ends with its input."""
 import json
 import os
 import sys
@@ -9,6 +9,7 @@ import time
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 bootstrap, name, topic, partition_count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+elsewhere = sys.argv[5]
 ASK_MAX_S, ASK_EVERY_S, JUMP_EVERY_S, POLL_S = 30, 0.5, 0.3, 0.1
 ASK_AGAIN = ("NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "OFFSET_NOT_AVAILABLE", "_DESTROY_BROKER", "_TRANSPORT",
              "_TIMED_OUT", "COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "_WAIT_COORD")
@@ -33,12 +34,12 @@ def at(places):
 class Reader:
     """A consumer and what it was shown."""
 
-    def __init__(self, role):
+    def __init__(self, role, servers=bootstrap):
         self.role, self.name, self.jumps = role, f"{name}-{role}", False
         self.next, self.ends, self.marks = {}, {}, {}
         self.consumer = Consumer({
-            "bootstrap.servers": bootstrap, "client.id": self.name, "group.id": self.name,
-            "enable.auto.commit": False, "auto.offset.reset": "error", "fetch.wait.max.ms": 200,
+            "bootstrap.servers": servers, "client.id": self.name, "group.id": self.name,
+            "enable.auto.commit": False, "auto.offset.reset": "error", "fetch.wait.max.ms": 20,
             "statistics.interval.ms": 200, "stats_cb": self.on_stats, "error_cb": lambda e: say_error(role, e)})
 
     def on_stats(self, text):
@@ -116,10 +117,11 @@ def commit(reader, places):
 
 
 def jump(reader):
-    """The end that one gateway told is a place from which any other reads on."""
+    """The end that a gateway of one zone told is a place from which any other reads on, however far its view is."""
+    asker = Reader("asker", elsewhere)
     reader.jumps = True
     while True:
-        reader.next = {p: reader.ask_end(p) for p in partitions}
+        reader.next = {p: asker.ask_end(p) for p in partitions}
         reader.consumer.assign(at(reader.next))
         until_s = time.monotonic() + JUMP_EVERY_S
         while time.monotonic() < until_s:
