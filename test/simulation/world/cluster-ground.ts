@@ -35,11 +35,11 @@ export class ClusterGround {
     const redis = this.server.connect(life)
     const faulty = new FaultyStore(this.#store, time, rng.fork())
     const applyFaults = (): void => { Object.assign(faulty.faults, faults.store) }
-    applyFaults()
     const settings = { ...redisSettings.defaults(), redisTailBlockMs: TAIL_BLOCK_MS }
     const journal = await waiting.until('Redis', () => openRedisJournal({
       redis, prefix: PREFIX, slotGroups: 1, runtime: life.runtime, log, settings
     }))
+    applyFaults() // as they are by now
     const end = (): void => { void journal.close(); void redis.close() }
     return { redis, journal, store: storeOf(life, reachedStore(life, faulty, faults, time)), applyFaults, end }
   }
