@@ -42,12 +42,17 @@ export class LeadKeeper implements ShardLeaders {
   readonly #taking = new Set<number>()
   readonly #onLead: ((leader: ShardLeader) => void)[] = []
   readonly #unwatchLease: () => void
+  readonly #unwatchRegistry: () => void
   #stopping = false
 
   constructor(parts: LeadKeeperParts) {
     this.#parts = parts
     this.#unwatchLease = parts.leases.onLost(() => {
       this.#endAll(new ZonewiseError('JOURNAL_UNSETTLED', 'the lease of this node was lost'))
+    })
+    // The journals lie where the registry does: an idle leader would not notice that they are gone.
+    this.#unwatchRegistry = parts.leases.onForgotten(() => {
+      for (const leadership of this.#leaderships.values()) leadership.proof().catch(() => {}) // it ends by itself then
     })
   }
 
@@ -104,6 +109,7 @@ export class LeadKeeper implements ShardLeaders {
   async stop(): Promise<void> {
     this.#stopping = true
     this.#unwatchLease()
+    this.#unwatchRegistry()
     const { views, snapshotter } = this.#parts
     snapshotter.stop()
     await Promise.all([...this.#leaderships.values(), ...this.#ending.values()].map(async (leadership) => {
@@ -118,6 +124,7 @@ export class LeadKeeper implements ShardLeaders {
   kill(): void {
     this.#stopping = true
     this.#unwatchLease()
+    this.#unwatchRegistry()
     this.#endAll(new ZonewiseError('STOPPING', 'node died'))
   }
 

@@ -39,6 +39,7 @@ export class ClusterMembership implements Membership, Leases {
   readonly #parts: ClusterMembershipParts
   readonly #watchers = new Set<(snapshot: ClusterSnapshot) => void>()
   readonly #lostWatchers = new Set<() => void>()
+  readonly #forgottenWatchers = new Set<() => void>()
   readonly #led = new Map<number, number>()
   #info: NodeInfo
   #snapshot: ClusterSnapshot | null = null
@@ -102,6 +103,11 @@ export class ClusterMembership implements Membership, Leases {
   onLost(fn: () => void): () => void {
     this.#lostWatchers.add(fn)
     return () => { this.#lostWatchers.delete(fn) }
+  }
+
+  onForgotten(fn: () => void): () => void {
+    this.#forgottenWatchers.add(fn)
+    return () => { this.#forgottenWatchers.delete(fn) }
   }
 
   /** Whether the newest renewal is younger than the lease. */
@@ -172,14 +178,22 @@ export class ClusterMembership implements Membership, Leases {
         vitals: { clockMs: runtime.clock.nowMs(), load: load() }
       })
       if (renewal.kind === 'superseded') return this.#supersede(renewal.nodeEpoch)
+      const isForgotten = renewal.wasGone && this.#held && begunMs - this.#renewedMs < settings.leaseMs
       this.#renewed(begunMs)
       if (renewal.state !== null) this.#take(renewal.state)
+      if (isForgotten) this.#forget()
     } catch (error) {
       if (!(error instanceof ZonewiseError) || error.code === 'NODE_SUPERSEDED') throw error
       if (this.#reachable && !this.#left) log.warn('the registry cannot be reached', { reason: explain(error) })
       this.#reachable = false
       this.#checkLease()
     }
+  }
+
+  /** The entry was not there though it had not run out: the registry was emptied, or rolled back. */
+  #forget(): void {
+    this.#parts.log.warn('the registry lost this node: the journals beside it are looked at', {})
+    for (const watcher of this.#forgottenWatchers) watcher()
   }
 
   #entry(): ReturnType<typeof encodeAnnouncement> {

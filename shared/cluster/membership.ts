@@ -56,7 +56,11 @@ export type Leases = {
   unlist(shard: number): Promise<void>
   /** Calls `fn` when the lease ran out without having been renewed; returns the way to stop. */
   onLost(fn: () => void): () => void
+  /** Calls `fn` when the registry lost what it knew: what else lies where it does may be gone, too. As onLost. */
+  onForgotten(fn: () => void): () => void
 }
 
 /** Leases of a process that is the whole cluster. */
-export const NO_LEASES: Leases = { isHeld: true, list() {}, unlist: () => Promise.resolve(), onLost: () => () => {} }
+export const NO_LEASES: Leases = {
+  isHeld: true, list() {}, unlist: () => Promise.resolve(), onLost: () => () => {}, onForgotten: () => () => {}
+}

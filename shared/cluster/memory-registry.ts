@@ -46,6 +46,7 @@ export class MemoryRegistry implements Registry {
   readonly faults: MemoryRegistryFaults = { cutOff: false, delayMs: 0 }
   readonly #medium: MemoryRegistryMedium
   readonly #timer: Timer
+  #announced = false
 
   constructor(medium: MemoryRegistryMedium, timer: Timer) {
     this.#medium = medium
@@ -61,11 +62,14 @@ export class MemoryRegistry implements Registry {
       medium.held.set(own.nodeId, { entry: own, expiresMs: medium.clock.monotonicMs() + ttlMs, vitals })
       if (changed) medium.change()
       const state = medium.version === knownVersion ? null : medium.state()
-      return { kind: 'renewed', version: medium.version, state }
+      const wasGone = held === undefined && this.#announced
+      this.#announced = true
+      return { kind: 'renewed', version: medium.version, state, wasGone }
     })
   }
 
   remove(nodeId: number, nodeEpoch: number): Promise<void> {
+    this.#announced = false
     return this.#call((medium) => {
       const held = medium.held.get(nodeId)
       if (held === undefined || held.entry.nodeEpoch > nodeEpoch) return

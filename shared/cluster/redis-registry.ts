@@ -46,11 +46,13 @@ export class RedisRegistry implements Registry {
     if (first === RENEWAL.superseded) return { kind: 'superseded', nodeEpoch: numberOf(fieldOf(reply, 1)) }
     if (first === RENEWAL.unknown) { // Redis lost it, or it ran out
       this.#known = null
-      return this.renew(own, options)
+      const again = await this.renew(own, options)
+      return again.kind === 'renewed' ? { ...again, wasGone: true } : again
     }
     this.#known = own
     const hasNews = listOf(reply).length > 1
-    return { kind: 'renewed', version: first, state: hasNews ? { version: first, entries: entriesOf(fieldOf(reply, 1)) } : null }
+    const state = hasNews ? { version: first, entries: entriesOf(fieldOf(reply, 1)) } : null
+    return { kind: 'renewed', version: first, state, wasGone: false }
   }
 
   async remove(nodeId: number, nodeEpoch: number): Promise<void> {

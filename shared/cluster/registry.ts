@@ -16,7 +16,10 @@ export type RegistryState = { readonly version: number; readonly entries: readon
 export type Vitals = { readonly clockMs: number; readonly load: number }
 
 export type Renewal =
-  | { readonly kind: 'renewed'; readonly version: number; readonly state: RegistryState | null } // null: still `known`
+  | {
+    readonly kind: 'renewed'; readonly version: number; readonly state: RegistryState | null // null: still `known`
+    readonly wasGone: boolean // the entry that this registry object had announced was not there any more
+  }
   | { readonly kind: 'superseded'; readonly nodeEpoch: number } // a newer life of the node is there: nothing was written
 
 export type RenewOptions = { readonly knownVersion: number; readonly ttlMs: number; readonly vitals: Vitals }

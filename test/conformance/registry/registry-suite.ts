@@ -38,7 +38,7 @@ export function registrySuite({ name, open, sleep }: RegistryUnderTest): void {
     assert(first.kind === 'renewed')
     for (const load of [0.1, 0.9]) {
       const again = await registry.renew(entry(1), options(first.version, LONG_MS, load))
-      assert.deepEqual(again, { kind: 'renewed', version: first.version, state: null })
+      assert.deepEqual(again, { kind: 'renewed', version: first.version, state: null, wasGone: false })
     }
   })
 
@@ -63,7 +63,7 @@ export function registrySuite({ name, open, sleep }: RegistryUnderTest): void {
     assert.deepEqual(told.state.entries.map(({ nodeId }) => nodeId), [2])
     assert.equal(await other.holder(1), null)
     const back = await registry.renew(entry(1), options(-1, TTL_MS))
-    assert(back.kind === 'renewed' && back.state !== null)
+    assert(back.kind === 'renewed' && back.state !== null && back.wasGone)
     assert.deepEqual(back.state.entries, [entry(1), entry(2)])
   })
 

@@ -17,7 +17,7 @@ import { temporaryFolder } from '#test/support/temporary-folder.ts'
 import { type Endpoints, type Launched, launchServer, zonewise } from '#test/support/zonewise-process.ts'
 import { freePorts } from '../tool/launched-cluster.ts'
 import { pause, until } from '../tool/node-cluster.ts'
-import { startTlsRedis } from '../tool/redis-topologies.ts'
+import { operatorOf, startTlsRedis } from '../tool/redis-topologies.ts'
 
 const BUCKET = 'outside'
 const HOUR_MS = 3_600_000
@@ -258,4 +258,14 @@ test('outside: a Redis that was emptied is not gone on with, and everybody says 
   await node.stop()
   assert.notEqual((await produced).code, 0)
   await empty.kill()
+})
+
+test('outside: a Redis that was emptied under an idle node is noticed, though nobody asks', async () => {
+  const own = await RedisServer.start({ folder: join(folder, 'flushed') })
+  const node = await OutsideNode.launch({ prefix: 'flushed', journal: `redis://127.0.0.1:${own.port}` })
+  await node.serves()
+  await (await operatorOf(own))('FLUSHALL')
+  await node.lacks(/is quarantined: .*restore/)
+  await node.stop()
+  await own.kill()
 })

@@ -17,7 +17,10 @@ type TestNode = {
   readonly superseded: ZonewiseError[]
 }
 
-function newWorld(): { readonly runtime: ManualRuntime; readonly node: (id: number, epoch?: number) => TestNode } {
+function newWorld(): {
+  readonly runtime: ManualRuntime; readonly medium: MemoryRegistryMedium
+  readonly node: (id: number, epoch?: number) => TestNode
+} {
   const runtime = new ManualRuntime()
   const medium = new MemoryRegistryMedium(runtime.clock)
   const node = (id: number, epoch = 1): TestNode => {
@@ -31,7 +34,7 @@ function newWorld(): { readonly runtime: ManualRuntime; readonly node: (id: numb
     })
     return { membership, registry, log, superseded }
   }
-  return { runtime, node }
+  return { runtime, medium, node }
 }
 
 async function joined(runtime: ManualRuntime, node: TestNode): Promise<TestNode> {
@@ -167,4 +170,17 @@ test('cluster-membership: a node that drains is named and placed for nothing, an
   assert.equal(leaderOf(snapshot, 3), 2)
   assert.deepEqual(gatewaysOf(snapshot, 'az2'), [])
   assert.equal(servingZone(snapshot, 'az2'), 'az1')
+})
+
+test('cluster-membership: a registry that is emptied is noticed by all, who are there again at once', async () => {
+  const { runtime, node, medium } = newWorld()
+  const nodes = [await joined(runtime, node(1)), await joined(runtime, node(2))]
+  await runtime.advance(1_000)
+  const told = [0, 0]
+  nodes.forEach(({ membership }, i) => membership.onForgotten(() => { told[i]! += 1 }))
+  medium.held.clear()
+  medium.version = 0
+  await runtime.advance(2_000)
+  assert.deepEqual(told, [1, 1])
+  assert.deepEqual(nodes.map(ids), [[1, 2], [1, 2]])
 })
