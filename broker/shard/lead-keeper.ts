@@ -207,8 +207,10 @@ export class LeadKeeper implements ShardLeaders {
     metrics.ends.add(1)
     void leases.unlist(shard)
     if (this.#stopping) return
-    if (error.code === 'NOT_LEADER') log.info('shard handed over', { shard })
-    else log.warn('leadership ended', { shard, reason: explain(error) })
+    if (error.code === 'NOT_LEADER') {
+      view.letGo()
+      log.info('shard handed over', { shard })
+    } else log.warn('leadership ended', { shard, reason: explain(error) })
     views.follow()
   }
 

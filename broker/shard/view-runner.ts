@@ -37,6 +37,7 @@ export class ViewRunner implements ShardView {
   readonly #ends = new Coalesced(() => this.#guard(() => this.#parts.journal.end()))
   #failure: ZonewiseError | null = null
   #touchedMs: number
+  #wasTouched = false
   #heardMs: number
   #bytesSinceSnapshot = 0
 
@@ -62,7 +63,13 @@ export class ViewRunner implements ShardView {
   /** A snapshot holds the first `bytes` of them. */
   snapshotTaken(bytes: number): void { this.#bytesSinceSnapshot = Math.max(0, this.#bytesSinceSnapshot - bytes) }
 
-  touch(aheadMs = 0): void { this.#touchedMs = Math.max(this.#touchedMs, this.#parts.runtime.clock.monotonicMs() + aheadMs) }
+  touch(aheadMs = 0): void {
+    this.#wasTouched = true
+    this.#touchedMs = Math.max(this.#touchedMs, this.#parts.runtime.clock.monotonicMs() + aheadMs)
+  }
+
+  /** It was open for a leadership, which has moved: where nobody ever read it, nobody needs it. */
+  letGo(): void { if (!this.#wasTouched) this.#touchedMs = -Infinity }
 
   /** What feeds it proved, at that (monotonic) time, that it still does. */
   heard(atMs: number): void { this.#heardMs = Math.max(this.#heardMs, atMs) }

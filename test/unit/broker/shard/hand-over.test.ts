@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { CATALOG_SHARD } from '#shared/cluster/membership.ts'
 import { targetOf } from '#shared/cluster/placement.ts'
 import { ALL_SHARDS, LeasedCluster } from '#test/support/leased-cluster.ts'
 import { entryOf } from '#test/support/shard-cluster.ts'
@@ -44,6 +45,23 @@ test('hand-over: the next leader has read the shard before it is let go', async 
   const moved = ALL_SHARDS.filter((shard) => cluster.node(2).host.leader(shard) !== null)
   assert.equal(calls.filter((call) => call === 'prepare 1>2').length, moved.length)
   cluster.stop()
+})
+
+test('hand-over: who handed a shard over follows it only if somebody reads it there', async () => {
+  for (const isRead of [false, true]) {
+    const cluster = await LeasedCluster.start([1])
+    const { host } = cluster.node(1)
+    if (isRead) for (const shard of ALL_SHARDS) void host.view(shard)
+    await cluster.add(2)
+    await cluster.runtime.advance(2_000)
+    const shard = ALL_SHARDS.find((one) => one !== CATALOG_SHARD && host.leader(one) === null)!
+    let feeds = 0
+    cluster.hub.fault = (from, to, { name }) => { if (name === 'feed' && to === 1 && from === 2) feeds += 1; return null }
+    void cluster.node(2).host.leader(shard)!.append([entryOf(shard)])
+    await cluster.runtime.settle()
+    assert.equal(feeds, isRead ? 1 : 0)
+    cluster.stop()
+  }
 })
 
 test('hand-over: a node that drains leads nothing within a second, and the others go on', async () => {
