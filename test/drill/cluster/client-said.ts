@@ -11,7 +11,8 @@ type SaidError = {
 
 export type Said =
   | { readonly kind: 'sent' } & Record
-  | { readonly kind: 'acked'; readonly offset: number; readonly ms: number } & Record
+  /** `offset` null: librdkafka knows from a later batch that it was stored, and was not told where. */
+  | { readonly kind: 'acked'; readonly offset: number | null; readonly ms: number } & Record
   | { readonly kind: 'undelivered'; readonly code: string; readonly text: string } & Record
   | { readonly kind: 'read'; readonly offset: number; readonly producer: string } & Record & Reading
   | { readonly kind: 'sent-back'; readonly high: number; readonly before: number } & Reading
@@ -48,6 +49,8 @@ export function noteSaid(said: Said, { name, topic }: Speaker, history: History)
     const { reader = name, offset, producer } = said
     history.add({ kind, reader, partition, offset, record: { producer, counter } })
   } else if (kind === 'acked') {
-    history.add({ kind, partition, offset: said.offset, record: { producer: name, counter } })
+    const { offset } = said
+    const record = { producer: name, counter }
+    history.add(offset === null ? { kind: 'acked unplaced', partition, record } : { kind, partition, offset, record })
   } else history.add({ kind, partition, record: { producer: name, counter } })
 }

@@ -13,6 +13,11 @@ export type RecordId = { readonly producer: string; readonly counter: number }
 export type Event =
   | { readonly kind: 'sent'; readonly partition: string; readonly record: RecordId }
   | { readonly kind: 'acked'; readonly partition: string; readonly record: RecordId; readonly offset: number }
+  /**
+   * Acked without an offset: the batch's own answer was lost or came too late, but a later one of the idempotent
+   * producer was taken, which proves that this one was (librdkafka: implicitly acked).
+   */
+  | { readonly kind: 'acked unplaced'; readonly partition: string; readonly record: RecordId }
   /** Refused: with a chunk that was given up, or otherwise (it may be there yet). Told of pipelined producers. */
   | { readonly kind: 'given up' | 'failed'; readonly partition: string; readonly record: RecordId }
   | {

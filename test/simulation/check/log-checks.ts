@@ -29,9 +29,15 @@ export function checkReads({ events }: History, logs: Logs, found: Found): void 
 
 export function checkAcks({ events }: History, logs: Logs, found: Found): void {
   events.forEach((event, i) => {
-    if (event.kind !== 'acked') return
-    const { partition, record, offset } = event
+    if (event.kind !== 'acked' && event.kind !== 'acked unplaced') return
+    const { partition, record } = event
     const log = logs.get(partition)
+    if (event.kind === 'acked unplaced') {
+      if (log?.offsets.has(idOf(record)) === true) return
+      found('no acked record is lost', `${idOf(record)} in ${partition}, as acked`, 'the record nowhere', i)
+      return
+    }
+    const { offset } = event
     const held = log?.records[offset]
     if (held !== undefined && idOf(held) === idOf(record)) return
     const expected = `${idOf(record)} at ${partition}@${offset}, as acked`

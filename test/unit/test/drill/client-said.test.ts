@@ -36,6 +36,12 @@ test('client-said: finds acks and reads that do not fit', () => {
   assert.deepEqual(rulesOf([read(1, 0)]), ['an offset never changes'])
 })
 
+test('client-said: an ack without an offset is one of a record that is there', () => {
+  const unplaced = (counter: number): Said => ({ kind: 'acked', partition: 0, counter, offset: null, ms: 1 })
+  assert.deepEqual(rulesOf([unplaced(1)]), [])
+  assert.deepEqual(rulesOf([unplaced(3)]), ['no acked record is lost'])
+})
+
 test('client-said: readers of one process read each on its own', () => {
   const of = (reader: string): Said[] => [{ ...read(0, 0), reader } as Said, { ...read(1, 1), reader } as Said]
   assert.deepEqual(rulesOf([...of('a'), ...of('b')]), [])
