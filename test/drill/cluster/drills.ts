@@ -139,6 +139,10 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
   'ring-long': ring(600_000),
   'rolling-light': {
     what: 'the same under a light load', layout: [BOTH, BOTH], light: true, act: (context) => restartedAll(context)
+  },
+  'rolling-single': {
+    what: 'the same with one node in each zone, which nobody stands in for', layout: [BOTH], light: true,
+    act: (context) => restartedAll(context)
   }
 }
 

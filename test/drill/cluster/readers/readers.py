@@ -12,7 +12,9 @@ bootstrap, name, topic, partition_count = sys.argv[1], sys.argv[2], sys.argv[3],
 elsewhere = sys.argv[5]
 ASK_MAX_S, ASK_EVERY_S, JUMP_EVERY_S, POLL_S = 30, 0.5, 0.3, 0.1
 ASK_AGAIN = ("NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "OFFSET_NOT_AVAILABLE", "_DESTROY_BROKER", "_TRANSPORT",
-             "_TIMED_OUT", "COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "_WAIT_COORD")
+             "_TIMED_OUT", "COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "_WAIT_COORD",
+             # what it says where the only gateway it knows went away: it begins again at its bootstrap servers
+             "_UNKNOWN_PARTITION", "_ALL_BROKERS_DOWN")
 partitions = range(partition_count)
 saying = threading.Lock()
 
