@@ -8,6 +8,7 @@ import type { MemoryPool } from '#shared/binary/memory-pool.ts'
 import type { ClusterSnapshot, Membership, NodeInfo } from '#shared/cluster/membership.ts'
 import type { Ledger } from '#shared/ledger/ledger.ts'
 import type { Log } from '#shared/log/log.ts'
+import { CALL_VERSIONS, type CallVersion } from '#shared/rpc/call-versions.ts'
 import type { RpcCall } from '#shared/rpc/call.ts'
 import { Deadlines } from '#shared/runtime/deadlines.ts'
 import type { Socket, SocketHandlers } from '#shared/runtime/network.ts'
@@ -40,6 +41,8 @@ export type NetworkTransportParts = {
   readonly onBug?: (error: unknown) => void
   /** Protocols of frames, where not this version's own. */
   readonly protocol?: { readonly min: number; readonly max: number }
+  /** Of calls, where not this version's own. */
+  readonly callVersions?: readonly CallVersion[]
 }
 
 export type TransportFigures = {
@@ -71,7 +74,8 @@ export class NetworkTransport implements Transport {
   #isClosed = false
 
   constructor(parts: NetworkTransportParts) {
-    const { info, membership, dial, memory, ledger, runtime, log, settings, onBug, protocol = PROTOCOL } = parts
+    const { info, membership, dial, memory, ledger, runtime, log, settings, onBug } = parts
+    const { protocol = PROTOCOL, callVersions = CALL_VERSIONS } = parts
     const { nodeId, nodeEpoch, zone } = info
     const bug = onBug ?? ((error: unknown): void => { runtime.timer.soon(() => { throw error }) })
     const snapshot = membership.current()
@@ -84,7 +88,7 @@ export class NetworkTransport implements Transport {
       clusterId: snapshot.clusterId, nodeId, nodeEpoch, zone, protocol, chance: runtime.chance,
       secret: settings.rpcSecret, isInsecure: settings.rpcInsecure,
       windowBytes: settings.rpcWindowBytes, messageBytesMax: settings.rpcMessageBytesMax,
-      callsMax: settings.rpcCallsMax, callVersions: () => this.#callVersions()
+      callsMax: settings.rpcCallsMax, callVersions: () => this.#callVersions(callVersions)
     }
     this.#parts = {
       self, dial, lives: this.#lives, peerLog: new PeerLog(log), counts: { dialsFailed: 0, streamsLost: 0 },
@@ -211,8 +215,10 @@ export class NetworkTransport implements Transport {
     })
   }
 
-  #callVersions(): { id: number; versionMax: number }[] {
-    return [...this.#handlers.values()].filter(({ call }) => call.request.versionMax > 0)
-      .map(({ call }) => ({ id: call.id, versionMax: call.request.versionMax }))
+  /** Those told anyway, and what is served besides. */
+  #callVersions(told: readonly CallVersion[]): CallVersion[] {
+    const served = [...this.#handlers.values()].filter(({ call: { id, request } }) =>
+      request.versionMax > 0 && !told.some((one) => one.id === id))
+    return [...told, ...served.map(({ call: { id, request } }) => ({ id, versionMax: request.versionMax }))]
   }
 }

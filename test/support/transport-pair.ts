@@ -7,6 +7,7 @@ import { type ClusterSnapshot, type NodeInfo } from '#shared/cluster/membership.
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
 import { Ledger, type LedgerRow } from '#shared/ledger/ledger.ts'
 import { type Log, silentLog } from '#shared/log/log.ts'
+import type { CallVersion } from '#shared/rpc/call-versions.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import { transportSettings, type TransportSettings } from '#shared/transport/config.ts'
 import { NetworkTransport } from '#shared/transport/network-transport.ts'
@@ -20,6 +21,7 @@ export type NodeOptions = {
   readonly nodeEpoch?: number
   readonly log?: Log
   readonly protocol?: { readonly min: number; readonly max: number }
+  readonly callVersions?: readonly CallVersion[]
 }
 
 export type PairOptions = NodeOptions & { readonly pieceBytes?: number; readonly seed?: number }
@@ -35,14 +37,14 @@ export class PairNode {
   readonly transport: NetworkTransport
   isDead = false
 
-  constructor(pair: TransportPair, info: NodeInfo, { settings, clusterId, log, protocol }: NodeOptions) {
+  constructor(pair: TransportPair, info: NodeInfo, { settings, clusterId, log, protocol, callVersions }: NodeOptions) {
     this.info = info
     this.membership = new StaticMembership({ ...pair.snapshot(), ...(clusterId === undefined ? {} : { clusterId }) })
     this.transport = new NetworkTransport({
       info, membership: this.membership, memory: pair.memory, ledger: pair.ledger, runtime: pair.runtime, log: log ?? silentLog,
       settings: { ...transportSettings.defaults(), ...settings }, onBug: (error) => { pair.bugs.push(error) },
       dial: (address, handlers) => this.isDead ? Promise.reject(new Error('this node is dead')) : pair.streams.dial(address, handlers),
-      ...(protocol === undefined ? {} : { protocol })
+      ...(protocol === undefined ? {} : { protocol }), ...(callVersions === undefined ? {} : { callVersions })
     })
     pair.streams.listen(info.rpc!.port, (socket) => this.transport.accept(socket))
   }
