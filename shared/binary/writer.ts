@@ -94,8 +94,9 @@ export class Writer {
     this.uvarint((value << 1) ^ (value >> 31))
   }
 
-  /** A zigzag varint of 64 bits; `value` is a safe integer. */
+  /** A zigzag varint of 64 bits. @throws ZonewiseError FRAME_INVALID: no safe integer, which may be endless */
   varlong(value: number): void {
+    if (!Number.isSafeInteger(value)) throw new ZonewiseError('FRAME_INVALID', 'no safe integer', { value })
     const negative = value < 0
     let rest = negative ? -(value + 1) : value // the zigzag value without its lowest bit, which is the sign
     const low = ((rest % 64) << 1) | (negative ? 1 : 0)

@@ -136,3 +136,8 @@ test('writer: writes over four bytes of before, in the open part and behind payl
     assert.equal(bytes.filter((byte) => byte === 5).length, 3 * 603)
   }
 })
+
+test('writer: a number that is no safe integer is refused by the varint of 64 bits, which would not end', () => {
+  for (const value of [Infinity, -Infinity, NaN, 2 ** 53, -(2 ** 53), 0.5])
+    assert.throws(() => { new Writer().varlong(value) }, { code: 'FRAME_INVALID' }, String(value))
+})
