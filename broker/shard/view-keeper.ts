@@ -216,7 +216,10 @@ export class ViewKeeper implements ShardViews {
   #subscribed(shard: number, leader: number, from: Position | null): void {
     const { membership, isLedHere } = this.#parts
     const kept = this.#kept.get(shard)
-    if (kept?.view == null || this.#stopping || isLedHere(shard)) return
+    if (this.#stopping) return
+    // Closed meanwhile: the leader, if it heard, would prove for ever that it feeds an idle shard that nobody follows.
+    if (kept === undefined && leader !== NO_NODE) this.#background(shard, this.#receiver.unsubscribe(leader, [shard]))
+    if (kept?.view == null || isLedHere(shard)) return
     if (from === null || leaderOf(membership.current(), shard) !== leader) {
       this.#tail(shard, kept, kept.view)
       this.#askAgain(shard, kept)

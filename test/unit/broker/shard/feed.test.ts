@@ -140,3 +140,21 @@ test('feed: the age of a view is what its feed proves', async () => {
   assert((await cluster.host(OTHER).view(0)).ageMs <= 2_000) // the journal proves it
   cluster.stop()
 })
+
+test('feed: a view that was closed while its feed was asked for is not fed for ever', async () => {
+  for (const delayMs of [1_200, 2_000]) { // the answer comes in time, and too late
+    const cluster = await ShardCluster.start(2, [1, 2], { settings: { viewIdleMs: 1_000 } })
+    let feeds = 0
+    cluster.hub.fault = (from, to, { name }) => {
+      if (name === 'feed' && from === FIRST && to === OTHER) feeds += 1
+      return name === 'subscribe' ? { delayMs, dropRequest: false, dropReply: false } : null
+    }
+    void cluster.host(OTHER).view(0)
+    await cluster.runtime.advance(10_000)
+    feeds = 0
+    await cluster.runtime.advance(10_000)
+    assert.equal(cluster.host(FIRST).feedLoad.followers, 0, `${delayMs}`)
+    assert.equal(feeds, 0)
+    cluster.stop()
+  }
+})
