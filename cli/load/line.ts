@@ -16,6 +16,7 @@ export class Line implements LoadClient {
   readonly #options: LineOptions
   #client: RawClient | null = null // null: lost
   #next = 0
+  #openedMs = -Infinity
   #closed = false
 
   /** @throws what a socket says: the first connection is not tried again */
@@ -59,10 +60,13 @@ export class Line implements LoadClient {
     })
     if (this.#closed) client.close()
     else this.#client = client
+    this.#openedMs = performance.now()
     return place
   }
 
   async #again(): Promise<void> {
+    const wasRefused = performance.now() - this.#openedMs < AGAIN_MS // taken and closed at once
+    if (wasRefused) await sleep(AGAIN_MS)
     while (!this.#closed) {
       try {
         const place = await this.#connect()
