@@ -56,7 +56,7 @@ export class Fetcher {
       return await askZone(
         (unreachable) => zoneReaderOf(membership.current(), zone, shard, unreachable),
         async (reader) => {
-          const waitMs = Math.max(0, endMs - clock.monotonicMs())
+          const waitMs = Math.max(0, Math.ceil(endMs - clock.monotonicMs())) // the call has whole ones
           const isFresh = this.#asked.get(shard) !== reader
           const options = { deadlineMs: waitMs + PLAN_GRACE_MS, signal }
           const { response } = await transport.call(reader, planCall, { ...request, waitMs, isFresh }, options)

@@ -7,6 +7,7 @@ import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { LANE } from '#shared/object/chunk-ref.ts'
 import { chunkKey } from '#shared/object/chunk-ref.ts'
 import { planCall, readCall } from '#shared/rpc/read.ts'
+import type { Runtime } from '#shared/runtime/runtime.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { dataTwin, type DataTwin } from '#test/support/data-twin.ts'
 import { ManualRuntime } from '#test/support/manual-runtime.ts'
@@ -25,7 +26,7 @@ function setUp(fetchReadsMax = 4): { t: DataTwin; fetcher: Fetcher } {
   return { t, fetcher: new Fetcher({ zone: 'az1', membership, transport, clock, log, cache: new LogCache(source, 0), settings }) }
 }
 
-function fetcherOn(transport: TransportTwin, membership: StaticMembership, runtime = new ManualRuntime()): Fetcher {
+function fetcherOn(transport: TransportTwin, membership: StaticMembership, runtime: Pick<Runtime, 'clock'> = new ManualRuntime()): Fetcher {
   return new Fetcher({
     zone: 'az1', membership, transport, clock: runtime.clock, log: new RecordingLog(), cache: new LogCache(source, 0),
     settings: { readDeadlineMs: 1_000, fetchReadsMax: 1 }
@@ -104,6 +105,18 @@ test('fetcher: another reader than the one asked before answers behind a barrier
   await plan()
   await plan()
   assert.deepEqual(fresh, [[first, true], [first, true], [first, false], [other, true], [other, false]])
+})
+
+test('fetcher: a wait is told in whole milliseconds and never cut short, or long polls would end in a row of short ones', async () => {
+  const transport = new TransportTwin()
+  const told: number[] = []
+  transport.on(planCall, (_node, { waitMs }) => { told.push(waitMs); return { partitions: [] } })
+  let nowMs = 1_000.3
+  const clock = { nowMs: () => 0, monotonicMs: () => (nowMs += 0.05) } // time passes while it is looked at
+  const fetcher = fetcherOn(transport, new StaticMembership(snapshotOf()), { clock })
+  for (const waitMs of [0, 1, 500])
+    await fetcher.plan({ shard: 0, waitMs, minBytes: 1, isolationLevel: 0, partitions: [] }, never)
+  assert.deepEqual(told, [0, 1, 500])
 })
 
 test('fetcher: where the reader of a shard cannot be reached the next of the zone plans at once, behind a barrier', async () => {
