@@ -28,6 +28,7 @@ export class RedisRegistry implements Registry {
   readonly #key: string
   readonly #listeners = new Set<() => void>()
   #known: NodeEntry | null = null // what Redis holds of this node, as far as it said
+  #wasGone = false // found so, and not told yet
   #hints: RedisChannel | null = null
   readonly #stop = new AbortController()
 
@@ -46,17 +47,20 @@ export class RedisRegistry implements Registry {
     if (first === RENEWAL.superseded) return { kind: 'superseded', nodeEpoch: numberOf(fieldOf(reply, 1)) }
     if (first === RENEWAL.unknown) { // Redis lost it, or it ran out
       this.#known = null
-      const again = await this.renew(own, options)
-      return again.kind === 'renewed' ? { ...again, wasGone: true } : again
+      this.#wasGone = true
+      return this.renew(own, options)
     }
     this.#known = own
+    const wasGone = this.#wasGone
+    this.#wasGone = false
     const hasNews = listOf(reply).length > 1
     const state = hasNews ? { version: first, entries: entriesOf(fieldOf(reply, 1)) } : null
-    return { kind: 'renewed', version: first, state, wasGone: false }
+    return { kind: 'renewed', version: first, state, wasGone }
   }
 
   async remove(nodeId: number, nodeEpoch: number): Promise<void> {
     this.#known = null
+    this.#wasGone = false
     await this.#run(REMOVE_SCRIPT, [nodeId, nodeEpoch])
   }
 
