@@ -46,6 +46,7 @@ export class ShardHost implements ShardLeaders, ShardViews {
   readonly #feeds: FeedSender
   readonly #views: ViewKeeper
   readonly #leads: LeadKeeper
+  #isStarted = false
   #unwatch: () => void = () => {}
   #cancelTick: Cancel = () => {}
 
@@ -70,7 +71,10 @@ export class ShardHost implements ShardLeaders, ShardViews {
     })
   }
 
+  /** May be called again: a node tries to start until what it needs is there. */
   start(): void {
+    if (this.#isStarted) return
+    this.#isStarted = true
     this.#unwatch = this.#parts.membership.watch(() => { this.#follow() })
     this.#tick()
     this.#follow()

@@ -120,3 +120,12 @@ test('shard-host: journal bytes count as long as no snapshot holds them', async 
   assert.equal(host.journalBytes(0), 0)
   cluster.stop()
 })
+
+test('shard-host: a start that is tried again, because something was away, ticks no faster', async () => {
+  const cluster = await ShardCluster.start(1, [1])
+  const { pendingCount } = cluster.runtime
+  for (let i = 0; i < 5; i++) cluster.host(1).start()
+  await cluster.runtime.settle()
+  assert.equal(cluster.runtime.pendingCount, pendingCount)
+  cluster.stop()
+})

@@ -1,4 +1,4 @@
-/** Goal: a connection of a load comes back by itself, and does not turn a gateway that closes it at once into a busy loop. */
+/** Goal: a connection of a load comes back by itself, without a busy loop at a gateway that closes it at once. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'

@@ -13,7 +13,10 @@ test('redis-registry: a Redis that was emptied is told even if it is lost again 
   const { chance, timer, clock } = new ManualRuntime()
   let twin = new RedisTwin(new RedisMedium(), { chance, timer, clock })
   let callsLeft = Infinity
-  const run: Redis['run'] = (...args) => callsLeft-- > 0 ? twin.run(...args) : Promise.reject(new Error('the connection broke'))
+  const run: Redis['run'] = async (...args) => {
+    if (callsLeft-- > 0) return twin.run(...args)
+    throw new Error('the connection broke')
+  }
   const redis = { run } as Redis
   const registry = new RedisRegistry({ redis, prefix: 'zw', timer, log: silentLog })
   await registry.renew(OWN, OPTIONS)
