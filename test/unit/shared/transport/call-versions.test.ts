@@ -1,4 +1,4 @@
-/** Which version of a call's messages two nodes use: streams are dialled once, maybe before the peer serves all calls. */
+/** Which version of a call's messages two nodes use: streams are dialled once, maybe before a peer serves all calls. */
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
