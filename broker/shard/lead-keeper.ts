@@ -8,7 +8,7 @@ import { NO_NODE, targetOf } from '#shared/cluster/placement.ts'
 import type { Journal, JournalEnd, ShardJournal } from '#shared/journal/journal.ts'
 import type { Log } from '#shared/log/log.ts'
 import { prepareCall } from '#shared/rpc/feed.ts'
-import type { Runtime } from '#shared/runtime/runtime.ts'
+import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import type { FeedSender } from './feed-sender.ts'
 import { Leadership, type LeadershipSettings } from './leadership.ts'
@@ -52,7 +52,7 @@ export class LeadKeeper implements ShardLeaders {
     })
     // The journals lie where the registry does: an idle leader would not notice that they are gone.
     this.#unwatchRegistry = parts.leases.onForgotten(() => {
-      for (const leadership of this.#leaderships.values()) leadership.proof().catch(() => {}) // it ends by itself then
+      for (const leadership of this.#leaderships.values()) void this.#prove(leadership)
     })
   }
 
@@ -126,6 +126,14 @@ export class LeadKeeper implements ShardLeaders {
     this.#unwatchLease()
     this.#unwatchRegistry()
     this.#endAll(new ZonewiseError('STOPPING', 'node died'))
+  }
+
+  /** Until the journal shows that it leads, or that it does not: then it ends by itself. */
+  async #prove(leadership: Leadership): Promise<void> {
+    while (!leadership.ended.aborted) {
+      if (await leadership.proof().then(() => true, () => false)) return
+      await sleep(this.#parts.runtime.timer, PROVE_AGAIN_MS)
+    }
   }
 
   #endAll(error: ZonewiseError): void {
@@ -241,3 +249,4 @@ export class LeadKeeper implements ShardLeaders {
 }
 
 const LOOK_MS = 20
+const PROVE_AGAIN_MS = 1_000

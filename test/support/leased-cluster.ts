@@ -4,6 +4,7 @@ import { ShardHost } from '#broker/shard/shard-host.ts'
 import { ClusterMembership } from '#shared/cluster/cluster-membership.ts'
 import { MemoryRegistry, MemoryRegistryMedium } from '#shared/cluster/memory-registry.ts'
 import { CATALOG_SHARD } from '#shared/cluster/membership.ts'
+import { POSITION_NONE } from '#shared/journal/journal.ts'
 import { MemoryJournal, MemoryJournalMedium } from '#shared/journal/memory-journal.ts'
 import { Ledger } from '#shared/ledger/ledger.ts'
 import { MemoryStore } from '#shared/store/memory-store.ts'
@@ -82,6 +83,12 @@ export class LeasedCluster {
     journal.crash()
     this.hub.detach(nodeId)
     this.nodes.delete(nodeId)
+  }
+
+  /** As the loss of all that a Redis held: the registry knows nobody, and journals end before their first group. */
+  lose(): void {
+    this.#registry.held.clear()
+    for (const shard of this.medium.shards.values()) [shard.groups, shard.end] = [[], { position: POSITION_NONE, crc: 0 }]
   }
 
   /** Who decides for each shard, by node: more than one where two believe it. */

@@ -145,3 +145,16 @@ test('hand-over: after an outage of the registry shards stay where they were', a
   assert.deepEqual(cluster.leaders(), before)
   cluster.stop()
 })
+
+test('hand-over: idle leaders notice that Redis lost all, also where their journals do not answer at first', async () => {
+  const cluster = await LeasedCluster.start([1])
+  const { host, journal } = cluster.node(1)
+  cluster.lose()
+  journal.faults.errorBeforePerMille = 1_000
+  await cluster.runtime.advance(1_100) // one renewal
+  journal.faults.errorBeforePerMille = 0
+  await cluster.runtime.advance(2_000)
+  assert.deepEqual([...cluster.leaders().values()].flat(), [])
+  for (const shard of ALL_SHARDS) assert.equal(host.failure(shard)?.code, 'SHARD_QUARANTINED', `shard ${shard}`)
+  cluster.stop()
+})
