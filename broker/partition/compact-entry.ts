@@ -29,8 +29,7 @@ export class CompactEntryWriter implements EntryWriter {
     const w = new Writer(HEAD_BYTES_MAX + room.partitionCount * PARTITION_BYTES_MAX + room.batchCount * BATCH_BYTES)
     w.varint(source.nodeId)
     w.varlong(source.nodeEpoch)
-    w.uint32(Number.parseInt(source.nonce.slice(0, NONCE_BYTES), 16))
-    w.uint32(Number.parseInt(source.nonce.slice(NONCE_BYTES), 16))
+    w.raw(Buffer.from(source.nonce, 'hex'))
     w.uint8(source.lane)
     w.varlong(chunkSeq)
     w.uint32(checksum)
@@ -62,17 +61,16 @@ export class CompactEntryWriter implements EntryWriter {
   }
 }
 
-const hex8 = (value: number): string => value.toString(16).padStart(NONCE_BYTES, '0')
-
 /** Reads an entry by calling the visitor's functions in order. */
 export function readCompactEntry(body: Uint8Array, visit: CommitEntryVisitor): void {
   const r = new Reader(body)
   const [nodeId, nodeEpoch] = [r.varint(), r.varlong()]
-  const [nonceHigh, nonceLow] = [r.uint32(), r.uint32()]
+  const nonceBytes = r.slice(NONCE_BYTES)
   const [lane, chunkSeq, checksum, behind] = [r.uint8(), r.varlong(), r.uint32(), r.uvarint()]
-  visit.chunk?.(
-    { nodeId, nodeEpoch, nonce: hex8(nonceHigh) + hex8(nonceLow), lane }, chunkSeq, checksum, chunkSeq - behind
-  )
+  if (visit.chunk !== undefined) {
+    const nonce = Buffer.from(nonceBytes).toString('hex')
+    visit.chunk({ nodeId, nodeEpoch, nonce, lane }, chunkSeq, checksum, chunkSeq - behind)
+  }
   const run = new BatchRunReader(r)
   let localId = 0
   let nextOffset = 0

@@ -47,9 +47,6 @@ function compileType(type: Type<unknown>, at: Version, nullable: boolean, field:
     case 'uint16': return scalar(2, 0, (r) => r.uint16(), (w, v) => w.uint16(v as number))
     case 'uint32': return scalar(4, 0, (r) => r.uint32(), (w, v) => w.uint32(v as number))
     case 'float64': return scalar(8, 0, (r) => r.float64(), (w, v) => w.float64(v as number))
-    case 'varUint': return flexible
-      ? scalar(1, 0, (r) => r.uvarint(), (w, v) => w.uvarint(v as number))
-      : scalar(4, 0, (r) => r.uint32(), (w, v) => w.uint32(v as number))
     case 'varSafe': return flexible
       ? scalar(1, 0, (r) => r.varlong(), (w, v) => w.varlong(v as number))
       : scalar(8, 0, (r) => r.float64(), (w, v) => w.float64(v as number))

@@ -14,7 +14,7 @@ declare const inferred: unique symbol // carries the value's type; nothing at ru
 
 export type Kind =
   | 'int8' | 'int16' | 'int32' | 'int64' | 'uint8' | 'uint16' | 'uint32' | 'float64' | 'bool'
-  | 'varUint' | 'varSafe' | 'string' | 'bytes' | 'records' | 'uuid' | 'array' | 'struct'
+  | 'varSafe' | 'string' | 'bytes' | 'records' | 'uuid' | 'array' | 'struct'
 
 export type Type<T> = {
   readonly [inferred]: T
@@ -71,8 +71,6 @@ export const uint8 = type<number>('uint8')
 export const uint16 = type<number>('uint16')
 export const uint32 = type<number>('uint32')
 export const float64 = type<number>('float64')
-/** 32 bits: as uint32, but an unsigned varint in flexible versions. */
-export const varUint = type<number>('varUint')
 /** A safe integer: as float64, but a zigzag varint in flexible versions. */
 export const varSafe = type<number>('varSafe')
 export const bool = type<boolean>('bool')

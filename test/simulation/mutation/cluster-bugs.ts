@@ -4,7 +4,7 @@ import { ClusterMembership } from '#shared/cluster/cluster-membership.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Journal, Position } from '#shared/journal/journal.ts'
 import { runningCrc } from '#shared/journal/running-crc.ts'
-import { withShards } from './leader-bugs.ts'
+import { withAppends, withShards } from './leader-bugs.ts'
 import { patch, patchGetter, type Undo } from './patch.ts'
 
 /** A leader that takes its lease for a proof: a process that stood still answers before it knows that it lost it. */
@@ -16,28 +16,17 @@ export function takeLeaseForProof(): Undo {
 
 /** A leader that takes whatever reply Redis gave to an append for "durable", a refusal included. */
 export function takeRefusalForDone(journal: Journal): Journal {
-  return withShards(journal, (inner) => {
-    let newestCrc = 0
-    return {
-      ...inner,
-      lead: async (above, known) => {
-        const led = await inner.lead(above, known)
-        newestCrc = led.crc
-        return led
-      },
-      append: async (epoch, after, body) => {
-        const position = { epoch: after.epoch, seq: after.seq + 1 }
-        const crc = runningCrc(newestCrc, position, body)
-        try {
-          const outcome = await inner.append(epoch, after, body)
-          if (outcome.kind === 'durable') newestCrc = outcome.crc
-          return outcome
-        } catch (error) {
-          if (!(error instanceof ZonewiseError) || error.message !== 'Redis refused the call') throw error
-          newestCrc = crc
-          return { kind: 'durable', position, crc }
-        }
-      }
+  return withAppends(journal, (inner, crc) => async (epoch, after, body) => {
+    const position = { epoch: after.epoch, seq: after.seq + 1 }
+    const next = runningCrc(crc.newest, position, body)
+    try {
+      const outcome = await inner.append(epoch, after, body)
+      if (outcome.kind === 'durable') crc.newest = outcome.crc
+      return outcome
+    } catch (error) {
+      if (!(error instanceof ZonewiseError) || error.message !== 'Redis refused the call') throw error
+      crc.newest = next
+      return { kind: 'durable', position, crc: next }
     }
   })
 }

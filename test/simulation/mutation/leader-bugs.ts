@@ -27,10 +27,27 @@ export function withShards(journal: Journal, change: (inner: ShardJournal) => Sh
   }
 }
 
+/** The same with an append that knows the running CRC of what it follows, and says what it made of it. */
+export function withAppends(
+  journal: Journal, changed: (inner: ShardJournal, crc: { newest: number }) => ShardJournal['append']
+): Journal {
+  return withShards(journal, (inner) => {
+    const crc = { newest: 0 }
+    return {
+      ...inner,
+      lead: async (above, known) => {
+        const led = await inner.lead(above, known)
+        crc.newest = led.crc
+        return led
+      },
+      append: changed(inner, crc)
+    }
+  })
+}
+
 /** Says "durable" at once and appends a while later: a crash in between loses what was acked. */
 export function ackBeforeDurable(journal: Journal, life: Life): Journal {
-  return withShards(journal, (inner) => {
-    let newestCrc = 0 // of what was promised
+  return withAppends(journal, (inner, crc) => {
     let appended: Promise<void> = Promise.resolve()
     const append = async (epoch: number, after: Position, body: Uint8Array): Promise<void> => {
       await sleep(life.runtime.timer, LATE_MS)
@@ -43,42 +60,23 @@ export function ackBeforeDurable(journal: Journal, life: Life): Journal {
         }
       }
     }
-    return {
-      ...inner,
-      lead: async (above, known) => {
-        const led = await inner.lead(above, known)
-        newestCrc = led.crc
-        return led
-      },
-      append: async (epoch, after, body) => {
-        const copy = new Uint8Array(Buffer.concat(body))
-        const position = { epoch, seq: after.seq + 1 }
-        newestCrc = runningCrc(newestCrc, position, [copy])
-        appended = appended.then(() => append(epoch, after, copy))
-        return { kind: 'durable', position, crc: newestCrc }
-      }
+    return async (epoch, after, body) => {
+      const copy = new Uint8Array(Buffer.concat(body))
+      const position = { epoch, seq: after.seq + 1 }
+      crc.newest = runningCrc(crc.newest, position, [copy]) // of what was promised
+      appended = appended.then(() => append(epoch, after, copy))
+      return { kind: 'durable', position, crc: crc.newest }
     }
   })
 }
 
 /** A leader that takes "fenced" for "durable" and goes on answering. */
 export function answerWhenFenced(journal: Journal): Journal {
-  return withShards(journal, (inner) => {
-    let newestCrc = 0
-    return {
-      ...inner,
-      lead: async (above, known) => {
-        const led = await inner.lead(above, known)
-        newestCrc = led.crc
-        return led
-      },
-      append: async (epoch, after, body) => {
-        const outcome = await inner.append(epoch, after, body)
-        const position = { epoch, seq: after.seq + 1 }
-        newestCrc = outcome.kind === 'durable' ? outcome.crc : runningCrc(newestCrc, position, body)
-        return outcome.kind === 'durable' ? outcome : { kind: 'durable', position, crc: newestCrc }
-      }
-    }
+  return withAppends(journal, (inner, crc) => async (epoch, after, body) => {
+    const outcome = await inner.append(epoch, after, body)
+    const position = { epoch, seq: after.seq + 1 }
+    crc.newest = outcome.kind === 'durable' ? outcome.crc : runningCrc(crc.newest, position, body)
+    return outcome.kind === 'durable' ? outcome : { kind: 'durable', position, crc: crc.newest }
   })
 }
 
