@@ -11,6 +11,7 @@ import type { LogFields } from '#shared/log/log.ts'
 import { chunkKey } from '#shared/object/chunk-ref.ts'
 import { FETCH_TAGS_NONE, type FetchRequest, type FetchResponse } from '#shared/wire/api/fetch.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
+import { LATELY_MS } from '../fetch/fetched-lately.ts'
 import type { Planned, Run } from '../fetch/fetcher.ts'
 import { storedOf, type TakenRun } from '../fetch/read-again.ts'
 import { takeBatches } from '../fetch/run-bytes.ts'
@@ -22,6 +23,7 @@ type Asked = FetchRequest['topics'][number]['partitions'][number]
 type PartitionAnswer = FetchResponse['responses'][number]['partitions'][number]
 type Wanted = {
   readonly topicId: string; readonly shard: number; readonly asked: Asked; planned: Planned | null; errorCode: number
+  readonly isNew: boolean // the client may have been shown more elsewhere
 }
 
 const READ_COMMITTED = 1
@@ -40,12 +42,13 @@ export const handleFetch: Handler<FetchRequest, FetchResponse> = async (context,
   })))
   const wanted = request.topics.map(({ topic: name, partitions }, t) => {
     const allowed = authorize(context, 'read', { type: 'topic', name })
-    return partitions.map((asked) => want(services, topics[t] ?? null, asked, allowed, fresh))
+    return partitions.map((asked) => want(context, services, asked, { topic: topics[t] ?? null, allowed, fresh }))
   })
   const limited = { ...request, maxBytes: Math.min(request.maxBytes, services.settings.fetchBytesMax) }
   await new Poll(context, limited, services, wanted.flat()).run()
   const maxBytes = await takeRoom(context, limited, services, wanted.flat())
   const records = await readAll({ context, version, maxBytes, services, wanted: wanted.flat() })
+  noteFetched(context, wanted.flat(), services.runtime.clock.monotonicMs())
   const aborted = request.isolationLevel === READ_COMMITTED ? [] : null
   return {
     throttleTimeMs: throttle(context, 0), errorCode: 0, sessionId: 0,
@@ -72,13 +75,23 @@ function refusal(partitionIndex: number, errorCode: number, abortedTransactions:
   }
 }
 
-function want(services: GatewayServices, topic: TopicInfo | null, asked: Asked, allowed: boolean, fresh: boolean): Wanted {
+type Looked = { readonly topic: TopicInfo | null; readonly allowed: boolean; readonly fresh: boolean }
+
+function want(
+  { fetchedLately }: RequestContext, { membership, runtime }: GatewayServices, asked: Asked, { topic, allowed, fresh }: Looked
+): Wanted {
   const topicId = topic?.topicId ?? ''
   const known = topic !== null && asked.partition >= 0 && asked.partition < topic.readyPartitionCount
   const errorCode = !allowed ? KAFKA_ERROR.TOPIC_AUTHORIZATION_FAILED
     : known ? 0 : fresh ? KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
-  const shard = known ? shardOfPartition(topicId, asked.partition, services.membership.current().shardCount) : -1
-  return { topicId, shard, asked, planned: null, errorCode }
+  const shard = known ? shardOfPartition(topicId, asked.partition, membership.current().shardCount) : -1
+  const isNew = !fetchedLately.has(topicId, asked.partition, runtime.clock.monotonicMs())
+  return { topicId, shard, asked, planned: null, errorCode, isNew }
+}
+
+function noteFetched({ fetchedLately }: RequestContext, wanted: readonly Wanted[], nowMs: number): void {
+  for (const { topicId, asked, planned, errorCode } of wanted)
+    if (errorCode === 0 && planned?.errorCode === 0) fetchedLately.add(topicId, asked.partition, nowMs)
 }
 
 /** The long poll of one request. */
@@ -101,13 +114,21 @@ class Poll {
     const { clock } = this.#services.runtime
     const endMs = clock.monotonicMs() + this.#request.maxWaitMs
     const shards = [...this.#byShard.keys()]
-    await this.#planAll(shards)
+    await Promise.all(shards.map((shard) => this.#plan(shard, 0, this.#context.signal, this.#isNew(shard))))
     while (!this.#enough()) {
       const waitMs = Math.ceil(endMs - clock.monotonicMs())
       const isOver = waitMs <= 0 || this.#context.signal.aborted || this.#services.clientZones.leaving.aborted
-      if (isOver || shards.length === 0) return
+      if (isOver || shards.length === 0) break
       await this.#awaitNews(shards, waitMs)
     }
+    // This process stood still meanwhile: its client may have been elsewhere, and be shown this answer after all.
+    if (clock.monotonicMs() - endMs > LATELY_MS)
+      await Promise.all(shards.map((shard) => this.#plan(shard, 0, this.#context.signal, true)))
+  }
+
+  /** Whether the client may have been shown more of a shard, by another gateway, than this zone's reader knows. */
+  #isNew(shard: number): boolean {
+    return (this.#byShard.get(shard) ?? []).some(({ isNew }) => isNew)
   }
 
   #enough(): boolean {
@@ -148,11 +169,11 @@ class Poll {
     return Math.max(1, Math.ceil((Math.min(minBytes, maxBytes) - plannedBytes(this.#wanted)) / this.#byShard.size))
   }
 
-  async #plan(shard: number, waitMs: number, signal: AbortSignal): Promise<void> {
+  async #plan(shard: number, waitMs: number, signal: AbortSignal, isFresh = false): Promise<void> {
     const wanted = this.#byShard.get(shard) ?? []
     const { isolationLevel, maxBytes } = this.#request
     const planned = await this.#services.fetcher.plan({
-      shard, waitMs, minBytes: waitMs === 0 ? 0 : plannedBytes(wanted) + this.#shareMissing(), isolationLevel,
+      shard, waitMs, isFresh, minBytes: waitMs === 0 ? 0 : plannedBytes(wanted) + this.#shareMissing(), isolationLevel,
       partitions: wanted.map(({ topicId, asked }) => ({
         topicId, partition: asked.partition, fetchOffset: asked.fetchOffset, currentLeaderEpoch: asked.currentLeaderEpoch,
         maxBytes: Math.max(1, Math.min(asked.partitionMaxBytes, maxBytes))

@@ -14,6 +14,7 @@ import type { Metrics } from '#shared/metrics/metrics.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import type { GatewaySettings } from '../config.ts'
+import type { FetchedLately } from '../fetch/fetched-lately.ts'
 import type { Fetcher } from '../fetch/fetcher.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { AnswerBytes } from '../listener/answer-bytes.ts'
@@ -33,6 +34,7 @@ export type RequestContext = {
   readonly clientHost: string
   readonly requestId: string // unique in the cluster
   readonly signal: AbortSignal // aborted when the client is gone
+  readonly fetchedLately: FetchedLately // over its connection
   /** Tells the zone that the client claims in the body of a request (`client.rack`). */
   claimRack(rack: string): void
   /**

@@ -16,6 +16,7 @@ import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import type { LogCache } from '../ingest/log-cache.ts'
 import { askZone } from '../zone/ask-zone.ts'
 import { FetchMetrics } from './metrics.ts'
+import { ReadersTold } from './readers-told.ts'
 
 export type FetcherParts = {
   readonly zone: string
@@ -37,7 +38,7 @@ const PLAN_GRACE_MS = 5_000 // on top of what a plan may wait: then the reader i
 export class Fetcher {
   readonly #parts: FetcherParts
   readonly #metrics: FetchMetrics
-  readonly #asked = new Map<number, number>() // by shard: the reader whose answers clients know
+  readonly #told = new ReadersTold()
 
   constructor(parts: FetcherParts) {
     this.#parts = parts
@@ -46,9 +47,9 @@ export class Fetcher {
 
   /**
    * Asks the zone's reader of a shard; what goes wrong is an error code of every partition asked. Another reader than
-   * before answers behind a barrier, so that no client sees a high watermark go back.
+   * before answers behind a barrier (as any does if `isFresh`), so that no client sees a high watermark go back.
    */
-  async plan(request: Omit<PlanRequest, 'isFresh'>, signal: AbortSignal): Promise<readonly Planned[]> {
+  async plan(request: PlanRequest, signal: AbortSignal): Promise<readonly Planned[]> {
     const { membership, transport, clock, zone, log } = this.#parts
     const { shard } = request
     const endMs = clock.monotonicMs() + request.waitMs
@@ -57,10 +58,11 @@ export class Fetcher {
         (unreachable) => zoneReaderOf(membership.current(), zone, shard, unreachable),
         async (reader) => {
           const waitMs = Math.max(0, Math.ceil(endMs - clock.monotonicMs())) // the call has whole ones
-          const isFresh = this.#asked.get(shard) !== reader
+          const ticket = this.#told.ask(shard, reader)
+          const isFresh = request.isFresh || ticket.isFresh
           const options = { deadlineMs: waitMs + PLAN_GRACE_MS, signal }
           const { response } = await transport.call(reader, planCall, { ...request, waitMs, isFresh }, options)
-          if (isFresh) this.#asked.set(shard, reader)
+          this.#told.answered(shard, reader, ticket)
           return response.partitions
         }
       )

@@ -3,6 +3,7 @@ import type { ListenerInfo } from '#shared/cluster/membership.ts'
 import type { LedgerCell } from '#shared/ledger/ledger.ts'
 import type { GatewayServices, RequestContext } from '../api/handler.ts'
 import type { ServedApi } from '../api/served-table.ts'
+import { FetchedLately } from '../fetch/fetched-lately.ts'
 import {
   observedThroughListener, type Standing, standingOf, withClaim, zoneOfClientId, zonesDisagree, type ZoneClaim,
   type ZoneEvidence
@@ -20,6 +21,7 @@ export class Client {
   readonly host: string
   readonly listener: ListenerInfo
   readonly signal: AbortSignal
+  readonly fetchedLately = new FetchedLately()
   readonly #services: GatewayServices
   readonly #gone = new AbortController()
   #evidence: ZoneEvidence
@@ -133,6 +135,7 @@ export class Context implements RequestContext {
   get principal(): string { return PRINCIPAL_ANONYMOUS }
   get clientHost(): string { return this.#client.host }
   get signal(): AbortSignal { return this.#client.signal }
+  get fetchedLately(): FetchedLately { return this.#client.fetchedLately }
 
   claimRack(rack: string): void {
     this.#client.claim('client.rack', rack)

@@ -1,3 +1,3 @@
 import { holdSeeds } from './check/hold.ts'
 
-holdSeeds('cluster', [])
+holdSeeds('cluster', [5])

@@ -1,4 +1,5 @@
 /** Services of a gateway for tests: a catalog in memory, calls answered by the test, time that stands still. */
+import { FetchedLately } from '#gateway/fetch/fetched-lately.ts'
 import { gatewaySettings, type GatewaySettings } from '#gateway/config.ts'
 import type { GatewayServices, RequestContext } from '#gateway/api/handler.ts'
 import { ProducerIds } from '#gateway/api/producer-ids.ts'
@@ -152,6 +153,7 @@ export function contextOf(given: Partial<RequestContext> = {}): RequestContext {
   const listener = given.listener ?? listenerOf(1, 'az1')
   return {
     connectionId: '1-7-1', listener, zone: listener.zone, mustMove: false, zoneEvidence: observedThroughListener(listener.zone), principal: 'anonymous',
-    clientId: 'test', clientHost: '/10.0.0.7', requestId: '1-7-1-1', signal: new AbortController().signal, claimRack() {}, holdOrder: () => () => {}, afterwards() {}, mayReadAgain() {}, ...given
+    clientId: 'test', clientHost: '/10.0.0.7', requestId: '1-7-1-1', signal: new AbortController().signal,
+    fetchedLately: new FetchedLately(), claimRack() {}, holdOrder: () => () => {}, afterwards() {}, mayReadAgain() {}, ...given
   }
 }

@@ -61,7 +61,7 @@ export class Asker {
     for (const target of allTargets(this.caller.parts.topics)) {
       const { errorCode, highWatermark } = await fetchOne(connection, target, 0, 0)
       if (errorCode !== 0) return this.caller.again(errorCode, `Fetch of ${nameOf(target)}@0`) ? null : true
-      connection.noteHighWatermark(nameOf(target), highWatermark)
+      this.caller.noteHighWatermark(nameOf(target), highWatermark)
     }
     return true
   }

@@ -27,6 +27,7 @@ export type Topic = { readonly name: string; partitionCount: number }
 
 const CONNECT_MS = 1_000
 const RETRY_MS = 150
+const STAY_MS = 1_000
 const ABROAD_PER_MILLE = 60 // connections to another zone's gateway though the own zone has one
 
 /** Retriable for clients, and still never right here: nothing damages batches, all topics asked for are there. */
@@ -34,9 +35,12 @@ const NEVER = new Set<number>([KAFKA_ERROR.CORRUPT_MESSAGE, KAFKA_ERROR.UNKNOWN_
 
 export class Caller {
   readonly parts: ClientParts
+  readonly #open = new Map<Address, Connection>()
+  readonly #highWatermarks = new Map<string, number>()
   #connection: Connection | null = null
   #connecting: Promise<Connection> | null = null
   #failures = 0
+  #cameMs = -Infinity
 
   constructor(parts: ClientParts) {
     this.parts = parts
@@ -89,18 +93,43 @@ export class Caller {
     this.#connection = null
   }
 
+  /**
+   * Goes on at another gateway, or the same, as clients do when Metadata names another leader; the connection stays open
+   * and is used again when it is drawn again. Nobody comes back sooner than metadata ages.
+   */
+  wander(): void {
+    const { parts: { nowMs } } = this
+    if (nowMs() - this.#cameMs < STAY_MS) return
+    this.#cameMs = nowMs()
+    this.#connection = null
+  }
+
+  /** Wherever a client asks, and whoever answers, it never sees a partition's high watermark go back. */
+  noteHighWatermark(partition: string, highWatermark: number): void {
+    const before = this.#highWatermarks.get(partition) ?? 0
+    const { name, history } = this.parts
+    if (highWatermark < before) history.violation('no client is sent back', unlike(
+      `a high watermark of ${partition} not below ${before} for ${name}`, `${highWatermark}`
+    ))
+    this.#highWatermarks.set(partition, highWatermark)
+  }
+
   async #connect(): Promise<Connection> {
     const { name, network, timer, history } = this.parts
+    const address = this.#pick()
+    const known = this.#open.get(address)
+    if (known?.lost === false) return (this.#connection = known)
     const connection = new Connection(
       timer, name, (what) => history.violation('answers come in order', unlike(`the next answer of ${name}`, what))
     )
     try {
-      await connection.open(network, this.#pick(), CONNECT_MS)
+      await connection.open(network, address, CONNECT_MS)
     } catch (error) {
       this.#failures += 1
       throw error
     }
     this.#failures = 0
+    this.#open.set(address, connection)
     this.#connection = connection
     return connection
   }

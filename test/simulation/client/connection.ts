@@ -25,7 +25,6 @@ export class Connection {
   readonly #onWrong: (what: string) => void
   #socket: Socket | null = null
   #correlationId = 0
-  readonly #highWatermarks = new Map<string, number>()
   lost = false
 
   /** `onWrong` gets what no server may do. */
@@ -71,14 +70,6 @@ export class Connection {
     })
     this.#socket.write(encodeRequestFrame(api, { version, correlationId, clientId: this.#clientId }, body))
     return promise
-  }
-
-  /** Whoever stays at one gateway never sees a partition's high watermark go back. */
-  noteHighWatermark(partition: string, highWatermark: number): void {
-    const before = this.#highWatermarks.get(partition) ?? 0
-    if (highWatermark < before)
-      this.#onWrong(`a high watermark of ${partition} that goes back from ${before} to ${highWatermark}`)
-    this.#highWatermarks.set(partition, highWatermark)
   }
 
   close(reason = 'closed'): void {

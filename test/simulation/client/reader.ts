@@ -11,6 +11,7 @@ const VERSIONS = [4, 6, 7, 11, 12] as const
 const WAIT_MS = 400
 const REST_MS = 100
 const LATEST = -1
+const WANDERS_ONE_IN = 5
 
 type Seen = (target: Target, offset: number, record: RecordId) => void
 
@@ -64,7 +65,7 @@ export class Follower {
           this.caller.again(errorCode, `Fetch of ${nameOf(target)}@${offset}, high watermark ${highWatermark},`)
           fine = false
         } else {
-          connection.noteHighWatermark(nameOf(target), highWatermark)
+          this.caller.noteHighWatermark(nameOf(target), highWatermark)
           this.#take(target, bytesOf(records))
         }
       }
@@ -100,6 +101,7 @@ export class Reader {
     for (let follower = this.#begin(); !this.#stopping; follower = rng.below(200) === 0 ? this.#begin() : follower) {
       await this.caller.until(async () => (await follower.fetch()) ? true : null, () => !this.#stopping)
       if (rng.below(2) === 0) await this.caller.pause(REST_MS)
+      if (rng.below(WANDERS_ONE_IN) === 0) this.caller.wander()
     }
   }
 

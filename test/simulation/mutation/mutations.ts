@@ -13,8 +13,8 @@ import {
 } from './leader-bugs.ts'
 import type { Undo } from './patch.ts'
 import {
-  giveUpAlone, hearLate, missWakeUps, neverFresh, patchWrongOffsets, skipBarriers, skipCatalogBarriers, skipGroups,
-  skipSteps, takeAnySuccessor
+  giveUpAlone, hearLate, hearLateSomewhere, missWakeUps, neverFresh, patchWrongOffsets, skipBarriers, skipCatalogBarriers, skipGroups,
+  skipSteps, takeAnySuccessor, trustNewcomers
 } from './reader-bugs.ts'
 
 export type Mutation = {
@@ -33,6 +33,7 @@ export type Mutation = {
 const LOST = [
   'no acked record is lost', 'an ack names the offset', 'a committed record never vanishes', 'an offset never changes'
 ]
+const SENT_BACK = 'no client is sent back'
 const DAMAGED = 'nothing is damaged'
 const QUIET_MS = 400
 const KiB = 1_024
@@ -119,9 +120,14 @@ export const READER_BUGS: Readonly<Record<string, Mutation>> = {
     shape: shape(['rpc', 'cut'])
   },
   'never-fresh': {
-    firstSeed: 2, bug: 'a reader that takes over and knows less than the one before', rules: ['answers come in order'],
+    firstSeed: 2, bug: 'a reader that takes over and knows less than the one before', rules: [SENT_BACK],
     seams: { transport: neverFresh },
     shape: shape(['expel'], { nodes: PAIRS, quietMs: 200, broker: { viewIdleMs: 60_000, feedQueueBytesMax: MiB } })
+  },
+  'trust-newcomers': {
+    bug: 'a gateway that takes a client from elsewhere for one it has shown all', rules: [SENT_BACK],
+    plant: trustNewcomers, seams: { transport: hearLateSomewhere },
+    shape: shape([], { broker: { viewIdleMs: 60_000, feedQueueBytesMax: MiB } })
   },
   'miss-wake-ups': {
     bug: 'a long poll that misses its wake-up', rules: ['a long poll wakes'], plant: missWakeUps, shape: shape([])

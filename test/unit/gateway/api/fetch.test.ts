@@ -6,7 +6,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { handleFetch } from '#gateway/api/fetch.ts'
 import { handleProduce } from '#gateway/api/produce.ts'
+import { FetchedLately, LATELY_MS } from '#gateway/fetch/fetched-lately.ts'
+import { shardOfPartition } from '#shared/cluster/placement.ts'
 import { baseOffsetAt } from '#shared/records/batch-header.ts'
+import type { Clock } from '#shared/runtime/runtime.ts'
 import type { FetchRequest, FetchResponse } from '#shared/wire/api/fetch.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { makeBatch, type BatchSpec } from '#test/support/batches.ts'
@@ -48,6 +51,10 @@ async function write(t: DataTwin, partition: number, spec: BatchSpec = {}): Prom
   )
   await t.runtime.advance(10)
   assert.equal((await done)?.responses[0]?.partitionResponses[0]?.errorCode, 0)
+}
+
+function shardOfTwin({ catalog, membership }: DataTwin, partition: number): number {
+  return shardOfPartition(catalog.topicByName('orders')!.topicId, partition, membership.current().shardCount)
 }
 
 /** A fetch under way: its answer once there is one. */
@@ -106,6 +113,45 @@ test('fetch: partitions are served in the order asked for, at least one batch wh
   const small = asked.map((one) => ({ ...one, partitionMaxBytes: LENGTH - 1 }))
   assert.deepEqual(lengthsOf(await fetch(t, requestOf(small))), [0, LENGTH, 0, 0])
   assert.deepEqual(lengthsOf(await fetch(t, requestOf(asked))), [0, 2 * LENGTH, 2 * LENGTH, 2 * LENGTH])
+})
+
+test('fetch: whoever may have been shown more elsewhere is answered behind a barrier, whoever stays is not', async () => {
+  const t = setUp()
+  const asks = async (connection: FetchedLately, partitions: readonly number[]): Promise<boolean[]> => {
+    t.broker.plans.splice(0)
+    const asked = partitions.map((partition) => ({ partition }))
+    await handleFetch(contextOf({ fetchedLately: connection }), 11, requestOf(asked), t.services)
+    return t.broker.plans.map(({ isFresh }) => isFresh)
+  }
+  const [one, other] = [new FetchedLately(), new FetchedLately()]
+  const elsewhere = Array.from({ length: COUNT }, (_, partition) => partition)
+    .find((partition) => shardOfTwin(t, partition) !== shardOfTwin(t, 0))!
+  assert.deepEqual(await asks(one, [0]), [true])
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(await asks(one, [0]), [false])
+    await t.runtime.advance(LATELY_MS - 1)
+  }
+  assert.deepEqual(await asks(other, [0]), [true]) // a client that comes from another gateway, or zone
+  await asks(one, [0])
+  assert.deepEqual((await asks(one, [0, elsewhere])).toSorted(), [false, true])
+  await t.runtime.advance(2 * LATELY_MS)
+  assert.deepEqual(await asks(one, [0]), [true]) // it was away
+})
+
+test('fetch: a process that stood still looks again before it answers what waited meanwhile', async () => {
+  const t = setUp()
+  let stoodStillMs = 0
+  const { clock: still } = t.runtime
+  const clock: Clock = { nowMs: () => still.nowMs(), monotonicMs: () => still.monotonicMs() + stoodStillMs }
+  const { timer, chance } = t.runtime
+  const services = { ...t.services, runtime: { clock, timer, chance } }
+  const fetching = begin({ ...t, services }, requestOf([{ partition: 0 }], { maxWaitMs: 500 }))
+  await t.runtime.advance(400)
+  t.broker.plans.splice(0)
+  stoodStillMs = LATELY_MS + 500
+  await t.runtime.advance(100)
+  assert.deepEqual(t.broker.plans.map(({ isFresh, waitMs }) => [isFresh, waitMs]), [[true, 0]])
+  assert.notEqual(fetching.answer, null)
 })
 
 test('fetch: at the end of the log it waits, and wakes at the first record of any shard (PROTOCOL 29)', async () => {

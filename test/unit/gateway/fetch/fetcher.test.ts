@@ -77,7 +77,7 @@ test('fetcher: a zone without a broker gets codes that clients retry, never anot
   await putChunks(t, 1)
   t.membership.set(snapshotOf([nodeOf(1, 'az2')], 2))
   const partitions = [{ topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: 0, fetchOffset: 0, maxBytes: 1, currentLeaderEpoch: -1 }]
-  const planned = await fetcher.plan({ shard: 0, waitMs: 0, minBytes: 0, isolationLevel: 0, partitions }, never)
+  const planned = await fetcher.plan({ shard: 0, isFresh: false, waitMs: 0, minBytes: 0, isolationLevel: 0, partitions }, never)
   assert.deepEqual(planned.map(({ errorCode }) => errorCode), [KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER])
   assert.deepEqual(texts(await fetcher.read([run(1, 0, 7)], never)), [null])
   assert.deepEqual(t.log.of('warn'), ['chunk not read'])
@@ -94,7 +94,7 @@ test('fetcher: another reader than the one asked before answers behind a barrier
     return { partitions: partitions.map(() => ({ errorCode: 0, highWatermark: 1, lastStableOffset: 1, logStartOffset: 0, runs: [], isCut: false })) }
   })
   const fetcher = fetcherOn(transport, membership)
-  const plan = (): Promise<unknown> => fetcher.plan({ shard: 0, waitMs: 0, minBytes: 1, isolationLevel: 0, partitions: [] }, never)
+  const plan = (): Promise<unknown> => fetcher.plan({ shard: 0, isFresh: false, waitMs: 0, minBytes: 1, isolationLevel: 0, partitions: [] }, never)
   await plan()
   failing = false
   await plan()
@@ -115,7 +115,7 @@ test('fetcher: a wait is told in whole milliseconds and never cut short, or long
   const clock = { nowMs: () => 0, monotonicMs: () => (nowMs += 0.05) } // time passes while it is looked at
   const fetcher = fetcherOn(transport, new StaticMembership(snapshotOf()), { clock })
   for (const waitMs of [0, 1, 500])
-    await fetcher.plan({ shard: 0, waitMs, minBytes: 1, isolationLevel: 0, partitions: [] }, never)
+    await fetcher.plan({ shard: 0, isFresh: false, waitMs, minBytes: 1, isolationLevel: 0, partitions: [] }, never)
   assert.deepEqual(told, [0, 1, 500])
 })
 
@@ -133,7 +133,7 @@ test('fetcher: where the reader of a shard cannot be reached the next of the zon
   })
   const partitions = [{ topicId: 'AAAAAAAAAAAAAAAAAAAAAQ', partition: 0, fetchOffset: 0, maxBytes: 1, currentLeaderEpoch: -1 }]
   const plan = async (): Promise<number[]> =>
-    (await fetcher.plan({ shard: 0, waitMs: 500, minBytes: 1, isolationLevel: 0, partitions }, never)).map(({ errorCode }) => errorCode)
+    (await fetcher.plan({ shard: 0, isFresh: false, waitMs: 500, minBytes: 1, isolationLevel: 0, partitions }, never)).map(({ errorCode }) => errorCode)
   await plan()
   const first = asked[0]![0]
   const other = first === 1 ? 2 : 1
