@@ -1,9 +1,9 @@
 /**
  * What a connection was shown just now, by partition. Whoever was away from it for longer may have been shown more by
- * another gateway, whose zone's reader knew more: its next answer comes behind a barrier, so that it is never sent back.
- * Holds no more than a connection can ask for in `2 * LATELY_MS`.
+ * another gateway, whose zone's reader knew more: its next answer comes behind a barrier, so that it is never sent
+ * back. Holds no more than a connection can ask for in `2 * LATELY_MS`.
  */
-export const LATELY_MS = 500
+export const LATELY_MS = 250
 
 type Shown = Map<string, Set<number>> // partitions by topic id
 

@@ -27,7 +27,7 @@ export type Topic = { readonly name: string; partitionCount: number }
 
 const CONNECT_MS = 1_000
 const RETRY_MS = 150
-const STAY_MS = 1_000
+const STAY_MS = 500
 const ABROAD_PER_MILLE = 60 // connections to another zone's gateway though the own zone has one
 
 /** Retriable for clients, and still never right here: nothing damages batches, all topics asked for are there. */
@@ -94,8 +94,8 @@ export class Caller {
   }
 
   /**
-   * Goes on at another gateway, or the same, as clients do when Metadata names another leader; the connection stays open
-   * and is used again when it is drawn again. Nobody comes back sooner than metadata ages.
+   * Goes on at another gateway, or the same, as clients do when Metadata names another leader; the connection stays
+   * open and is used again when it is drawn again. Nobody comes back sooner than metadata ages.
    */
   wander(): void {
     const { parts: { nowMs } } = this

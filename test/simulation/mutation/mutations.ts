@@ -13,8 +13,8 @@ import {
 } from './leader-bugs.ts'
 import type { Undo } from './patch.ts'
 import {
-  giveUpAlone, hearLate, hearLateSomewhere, missWakeUps, neverFresh, patchWrongOffsets, skipBarriers, skipCatalogBarriers, skipGroups,
-  skipSteps, takeAnySuccessor, trustNewcomers
+  giveUpAlone, hearLate, hearLateSomewhere, missWakeUps, neverFresh, patchWrongOffsets, skipBarriers,
+  skipCatalogBarriers, skipGroups, skipSteps, takeAnySuccessor, trustNewcomers
 } from './reader-bugs.ts'
 
 export type Mutation = {

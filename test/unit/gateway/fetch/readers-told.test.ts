@@ -15,7 +15,9 @@ test('readers told: one that was asked and has answered need not look again, for
   assert.equal(ticket.isFresh, true)
   assert.equal(told.ask(SHARD, ONE).isFresh, true) // no answer yet
   told.answered(SHARD, ONE, ticket)
-  assert.deepEqual([told.ask(SHARD, ONE), told.ask(SHARD, OTHER), told.ask(SHARD + 1, ONE)].map(({ isFresh }) => isFresh),
+  assert.deepEqual([told.ask(SHARD, ONE), told.ask(SHARD, OTHER), told.ask(SHARD + 1, ONE)].map(
+    ({ isFresh }) => isFresh
+  ),
     [false, true, true])
 })
 
