@@ -40,6 +40,7 @@ export class LeadKeeper implements ShardLeaders {
   readonly #leaderships = new Map<number, Leadership>() // those that decide
   readonly #ending = new Map<number, Leadership>() // those that are handed over: they decide nothing new
   readonly #taking = new Set<number>()
+  readonly #untaken = new Map<number, string>() // why a shard cannot be taken up, as it was said
   readonly #onLead: ((leader: ShardLeader) => void)[] = []
   readonly #unwatchLease: () => void
   readonly #unwatchRegistry: () => void
@@ -86,8 +87,10 @@ export class LeadKeeper implements ShardLeaders {
     const { nodeId, membership, log } = this.#parts
     for (const shard of this.missing()) {
       if (!this.#mayTake(shard)) continue
-      this.#take(shard).catch((error: unknown) => {
-        if (!this.#stopping) log.warn('shard cannot be taken up', { shard, reason: explain(error) })
+      this.#take(shard).then(() => { this.#untaken.delete(shard) }, (error: unknown) => {
+        const reason = explain(error)
+        if (!this.#stopping && this.#untaken.get(shard) !== reason) log.warn('shard cannot be taken up', { shard, reason })
+        this.#untaken.set(shard, reason)
       })
     }
     for (const leadership of [...this.#leaderships.values()]) {

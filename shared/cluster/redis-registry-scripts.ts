@@ -1,7 +1,9 @@
 /**
  * What the registry does in Redis in one atomic step, as Lua. The key is the hash of entries (`<nodeEpoch> <content>` by
  * node id); the others are named after it, and share its hash slot. Every script first lets go of what ran out. The
- * version begins at Redis's clock, so that it does not go back if Redis loses all.
+ * version begins at Redis's clock, so that it does not go back if Redis loses all. A full Redis refuses the first write of
+ * a script that may take memory, and none behind a write: each begins with one that takes none, so that leases, which are
+ * small and as many as there are nodes, are held also then.
  */
 import { redisScript } from '../journal/redis-scripts.ts'
 
@@ -10,6 +12,7 @@ export const RENEWAL = { superseded: -1, unknown: -2 } as const
 
 const HEAD = `
 local expiries, vitals, counter = KEYS[1] .. ':expiries', KEYS[1] .. ':vitals', KEYS[1] .. ':version'
+redis.call('HDEL', vitals, '')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local changed = false

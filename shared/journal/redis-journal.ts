@@ -14,7 +14,7 @@ import type { RedisSettings } from './redis-config.ts'
 import { decodeEnd, encodeHeader, REDIS_ENTRY } from './redis-entry.ts'
 import type { PaceGoal } from './redis-read-pace.ts'
 import { bytesOf, fieldOf, listOf, meaningOf, textOf } from './redis-replies.ts'
-import { DESCRIBE_SCRIPT } from './redis-scripts.ts'
+import { APPEND_SCRIPT, DESCRIBE_SCRIPT } from './redis-scripts.ts'
 import { RedisShard } from './redis-shard.ts'
 import { RedisTail } from './redis-tail.ts'
 
@@ -47,7 +47,7 @@ class RedisJournal implements Journal {
   readonly #shards = new Map<number, RedisShard>()
   readonly #tails = new Map<number, RedisTail>() // by slot group
   #slotGroups: number
-  #refusal: string | null = null // what Redis refuses at the moment, so that it is said once
+  #refusal: { readonly call: string; readonly reason: string } | null = null // of the moment, so that it is said once
   #closed = false
 
   constructor(options: RedisJournalOptions) {
@@ -180,7 +180,8 @@ class RedisJournal implements Journal {
       asUnsettled(error)
     }
     if (reply instanceof RedisRefusal) throw this.#refused(call, reply)
-    if (this.#refusal !== null) {
+    // A full Redis takes some calls and refuses others: appends are what it is there for.
+    if (this.#refusal !== null && (call === this.#refusal.call || call === APPEND_SCRIPT.name)) {
       this.#refusal = null
       this.#log.info('redis serves again')
     }
@@ -189,8 +190,10 @@ class RedisJournal implements Journal {
 
   #refused(call: string, { text }: RedisRefusal): ZonewiseError {
     const reason = meaningOf(text)
-    if (this.#refusal !== reason) this.#log.warn('redis refuses', { call, reason })
-    this.#refusal = reason
+    if (this.#refusal?.reason !== reason) {
+      this.#log.warn('redis refuses', { call, reason })
+      this.#refusal = { call, reason }
+    }
     return new ZonewiseError('JOURNAL_UNSETTLED', 'Redis refused the call', { call, reason })
   }
 }

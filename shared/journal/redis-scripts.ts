@@ -42,9 +42,11 @@ return {last[1], string.sub(last[2][2], 1, ${headerBytes})}
 /**
  * Takes over. Arguments: epoch, nonce, id of the newest entry the caller knows.
  * Answers {id, header} of the entry that was last, and 1 if epoch-0 now follows it; nothing was added (0) if the epoch
- * is not above the last one, or if the last entry is below the known one.
+ * is not above the last one, or if the last entry is below the known one. A full Redis takes it: the deletion of what
+ * never is takes no memory, and behind a write it refuses none. Who leads can trim.
  */
 export const LEAD_SCRIPT = redisScript('lead', `${LAST}
+redis.call('XDEL', KEYS[1], '0-0')
 local epoch, seq = pair(last[1])
 local knownEpoch, knownSeq = pair(ARGV[3])
 local header = string.sub(last[2][2], 1, ${headerBytes})

@@ -10,6 +10,7 @@ import { after, test } from 'node:test'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { comparePositions, type JournalGroup, type Position } from '#shared/journal/journal.ts'
 import { temporaryFolder } from '#test/support/temporary-folder.ts'
+import { operatorOf } from '../tool/redis-topologies.ts'
 import {
   append, appendAll, bodiesOf, connect, endOf, fails, newShard, openJournal, pause, readAll, settle, startRedis, text, urlOf, WIDE
 } from '../tool/redis-journals.ts'
@@ -263,6 +264,7 @@ test('redis: rolled back to an older copy of its data, whoever knows better refu
 
 test('redis: full, it refuses retriably and says so; with room again it goes on where it was', async () => {
   const server = await startRedis({ config: { maxmemory: '6mb' } })
+  const operate = await operatorOf(server)
   const opened = await openJournal(urlOf(server))
   const { shard, led } = await newShard(opened)
   const body = text('x'.repeat(64 * 1_024))
@@ -280,8 +282,12 @@ test('redis: full, it refuses retriably and says so; with room again it goes on 
   for (let n = 0; n < 3; n++) await assert.rejects(shard.append(position.epoch, position, [body]), fails('JOURNAL_UNSETTLED'))
   assert.deepEqual((await shard.end()).position, position) // reads and proofs go on
   assert.equal((await shard.read(led, WIDE)).length, position.seq)
-  await shard.trim(led.epoch, { epoch: led.epoch, seq: position.seq - 5 }) // a snapshot caught up
-  const outcome = await shard.append(position.epoch, position, [body])
+  await operate('CONFIG', 'SET', 'maxmemory', '1mb') // far above it
+  const { position: again } = await shard.lead(led.epoch, position) // whoever follows a node that died
+  await operate('CONFIG', 'SET', 'maxmemory', '6mb')
+  await assert.rejects(shard.append(again.epoch, again, [body]), fails('JOURNAL_UNSETTLED'))
+  await shard.trim(again.epoch, { epoch: led.epoch, seq: position.seq - 5 }) // a snapshot caught up
+  const outcome = await shard.append(again.epoch, again, [body])
   assert.ok(outcome.kind === 'durable')
   assert.deepEqual(opened.log.lines.filter(({ level }) => level === 'warn').map(({ message }) => message), ['redis refuses'])
   assert.ok(opened.log.of('info').includes('redis serves again'))

@@ -79,3 +79,26 @@ test('redis registry: a Redis that is away is said to be, and found again', asyn
   }
   assert(hints > before)
 })
+
+test('redis registry: a full Redis keeps leases, and takes those of new nodes', async () => {
+  const { redis, registry } = openOne('full')
+  await redis.ready()
+  const own = { nodeId: 1, nodeEpoch: 1, content: 'x' }
+  const first = await registry.renew(own, options)
+  assert(first.kind === 'renewed')
+  await redis.call('k', 'CONFIG', ['SET', 'maxmemory', '1'])
+  try {
+    const again = await registry.renew(own, { ...options, knownVersion: first.version })
+    assert(again.kind === 'renewed' && again.state === null)
+    const other = openOne('full')
+    await other.redis.ready()
+    const joined = await other.registry.renew({ nodeId: 2, nodeEpoch: 1, content: 'y' }, options)
+    assert(joined.kind === 'renewed')
+    assert.deepEqual((await registry.read()).entries.map(({ nodeId }) => nodeId), [1, 2])
+    assert.equal((await registry.holder(2))?.nodeEpoch, 1)
+    await registry.remove(2, 1)
+    assert.deepEqual((await registry.read()).entries.map(({ nodeId }) => nodeId), [1])
+  } finally {
+    await redis.call('k', 'CONFIG', ['SET', 'maxmemory', '0'])
+  }
+})

@@ -92,6 +92,27 @@ test('shard-host: a node that a shard left while it took it up does not lead it,
   cluster.stop()
 })
 
+test('shard-host: why a shard cannot be taken up is said once, and again when the reason is another one', async () => {
+  let reason: string | null = 'is full'
+  const lead = (journal: ShardJournal): ShardJournal['lead'] => async (...args) => {
+    if (reason !== null) throw new ZonewiseError('JOURNAL_UNSETTLED', 'Redis refused the call', { reason })
+    return journal.lead(...args)
+  }
+  const cluster = await ShardCluster.start(1, [1], { journal: (journal) => ({ ...journal, lead: lead(journal) }) })
+  const { host, log } = cluster.hosts.get(1)!
+  const said = (): number => log.of('warn').filter((message) => message === 'shard cannot be taken up').length
+  const shards = host.missing().length
+  await cluster.runtime.advance(10_000)
+  assert.equal(said(), shards)
+  reason = 'loads'
+  await cluster.runtime.advance(10_000)
+  assert.equal(said(), 2 * shards)
+  reason = null
+  await cluster.runtime.advance(2_000)
+  assert.deepEqual(host.missing(), [])
+  cluster.stop()
+})
+
 test('shard-host: journal bytes count as long as no snapshot holds them', async () => {
   let failing = true
   const cluster = await ShardCluster.start(1, [1], {
