@@ -31,7 +31,7 @@ export type StepParts = {
   readonly settings: StepSettings
 }
 
-const QUIET_ATTEMPTS = 5 // shards change hands: only what lasts is worth a warning
+const QUIET_ATTEMPTS = 5 // shards change hands: only what lasts is worth a warning, once for the same shards and reason
 
 export class TopicSteps {
   readonly leader: ShardLeader
@@ -112,16 +112,20 @@ export class TopicSteps {
     const { membership, timer, log, settings } = this.#parts
     const { topicId } = step
     let shards = shardsOfStep(step, membership.current().shardCount)
-    for (let attempt = 1; ; attempt++) {
+    for (let [attempt, said] = [1, '']; ; attempt++) {
       const failures =
         (await Promise.all(shards.map((shard) => this.#ask(shard, step)))).filter((failure) => failure !== null)
       if (this.leader.ended.aborted) throw ended(topicId)
       if (failures.length === 0 || !isSame(step, stepOf(this.leader.state.catalog.topics.get(topicId)))) return
       shards = failures.map(({ shard }) => shard)
-      const context: ErrorContext =
-        { topicId, drop: step.drop, attempt, shards: shards.join(), first: failures[0]!.why }
-      if (attempt > QUIET_ATTEMPTS) log.warn('topic step is repeated', context)
-      else log.debug('topic step is repeated', context)
+      const first = failures[0]!.why
+      const news = `${shards.join()} ${first}`
+      const context: ErrorContext = { topicId, drop: step.drop, attempt, shards: shards.join(), first }
+      if (attempt <= QUIET_ATTEMPTS || news === said) log.debug('topic step is repeated', context)
+      else {
+        log.warn('topic step is repeated', context)
+        said = news
+      }
       // ended: seen next
       await sleep(timer, Math.min(settings.retryMinMs * 2 ** (attempt - 1), settings.retryMaxMs), this.leader.ended)
         .catch(() => {})

@@ -1,5 +1,6 @@
 /** The Kafka client of the command line: kafkajs, quiet, with what went wrong as one sentence. */
-import kafkajs, { type Kafka } from 'kafkajs'
+import { connect } from 'node:net'
+import kafkajs, { type ISocketFactory, type Kafka, type KafkaConfig } from 'kafkajs'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { type Arguments, splitHostPort } from './arguments.ts'
 import type { Terminal } from './command.ts'
@@ -7,6 +8,7 @@ import type { Terminal } from './command.ts'
 const BOOTSTRAP_DEFAULT = '127.0.0.1:19092'
 const RETRY = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5 }
 const DISCONNECT_MS = 2_000 // a server that is gone is not waited for
+const KEEP_ALIVE_MS = 60_000
 
 /** @throws ZonewiseError ARGUMENT_INVALID */
 export function newKafkaClient(args: Arguments, terminal: Terminal): Kafka {
@@ -17,11 +19,27 @@ export function newKafkaClient(args: Arguments, terminal: Terminal): Kafka {
       throw new ZonewiseError('ARGUMENT_INVALID', 'a bootstrap server is not HOST:PORT', { server: `"${broker}"` })
     }
   }
-  quietNegativeTimeouts()
-  return new kafkajs.Kafka({
-    brokers, clientId: args.flags.get('client-id') ?? 'zonewise-cli', retry: RETRY, logLevel: kafkajs.logLevel.NOTHING,
-    connectionTimeout: 5_000, requestTimeout: 30_000
+  return newKafka({
+    brokers, clientId: args.flags.get('client-id') ?? 'zonewise-cli', retry: RETRY, connectionTimeout: 5_000,
+    requestTimeout: 30_000
   })
+}
+
+/** A kafkajs that says nothing by itself, and lets Node say nothing of what is wrong in it. */
+export function newKafka(config: Omit<KafkaConfig, 'logLevel' | 'socketFactory' | 'ssl'>): Kafka {
+  quietNegativeTimeouts()
+  return new kafkajs.Kafka({ ...config, logLevel: kafkajs.logLevel.NOTHING, socketFactory: newKafkaSocket })
+}
+
+/**
+ * kafkajs 2.2.4 lets go of its socket (`unref`) whenever it disconnects, also again and again of one that is gone. Node
+ * takes that for a socket that is still to be connected: it adds a listener each time, and warns of the eleventh.
+ */
+export const newKafkaSocket: ISocketFactory = ({ host, port, onConnect }) => {
+  const socket = connect({ host, port, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, onConnect)
+  const { unref } = socket
+  socket.unref = () => (socket.destroyed ? socket : unref.call(socket))
+  return socket
 }
 
 let quieted = false
@@ -30,7 +48,7 @@ let quieted = false
  * kafkajs 2.2.4 sets timers for moments that are over (`throttledUntil` of its request queue is -1 until somebody
  * throttles), and Node warns of the negative time. This one warning is kept from Node's printer, all others go there.
  */
-export function quietNegativeTimeouts(): void {
+function quietNegativeTimeouts(): void {
   if (quieted) return
   quieted = true
   const printers = process.listeners('warning')

@@ -148,15 +148,17 @@ function endOnFatal(terminal: Terminal, log: Log): (error: unknown) => void {
  */
 async function untilServing(running: Running, log: Log, stopping: AbortSignal): Promise<boolean> {
   let reportMs = nodeRuntime.clock.monotonicMs() + READY_REPORT_MS
+  let reported = ''
   while (!stopping.aborted) {
     const { ready, missing, settled } = await running.ready()
     if (!ready && settled) {
       log.error('started without what is quarantined: restore what is named, then start again', { missing })
     }
     if (ready || settled) return true
-    if (nodeRuntime.clock.monotonicMs() >= reportMs) {
+    if (nodeRuntime.clock.monotonicMs() >= reportMs && missing.join() !== reported) {
       log.warn('not ready yet', { missing })
-      reportMs += READY_REPORT_MS
+      reported = missing.join()
+      reportMs = nodeRuntime.clock.monotonicMs() + READY_REPORT_MS
     }
     await sleep(nodeRuntime.timer, READY_POLL_MS, stopping).catch(() => {})
   }

@@ -1,6 +1,6 @@
 /** A real client beside our own: kafkajs, idempotent, one batch at a time, again and again until it is acknowledged. */
 import kafkajs, { type Kafka, type Producer } from 'kafkajs'
-import { quietNegativeTimeouts } from '#cli/command/kafka-client.ts'
+import { newKafka } from '#cli/command/kafka-client.ts'
 import type { History } from '#test/simulation/check/history.ts'
 import { pause } from './kill-moments.ts'
 
@@ -25,10 +25,8 @@ export class KafkajsProducer {
     this.#parts = parts
     this.#counters = Array.from({ length: parts.partitionCount }, () => 0)
     parts.history.producers.set(parts.name, 'idempotent')
-    quietNegativeTimeouts()
-    this.#kafka = new kafkajs.Kafka({
-      clientId: parts.name, brokers: [parts.broker], logLevel: kafkajs.logLevel.NOTHING, requestTimeout: 3_000,
-      connectionTimeout: 1_000,
+    this.#kafka = newKafka({
+      clientId: parts.name, brokers: [parts.broker], requestTimeout: 3_000, connectionTimeout: 1_000,
       retry: { retries: RETRIES, initialRetryTime: 100, maxRetryTime: RETRY_MS_MAX }
     })
   }

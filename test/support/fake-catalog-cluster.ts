@@ -6,7 +6,7 @@ import { CATALOG_SHARD } from '#shared/cluster/membership.ts'
 import { leaderOf } from '#shared/cluster/placement.ts'
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
 import { Ledger } from '#shared/ledger/ledger.ts'
-import { silentLog } from '#shared/log/log.ts'
+import { type Log, silentLog } from '#shared/log/log.ts'
 import type { RpcCall } from '#shared/rpc/call.ts'
 import type { Rng } from '#shared/runtime/rng.ts'
 import { InProcessNetwork } from '#shared/transport/in-process.ts'
@@ -33,14 +33,16 @@ export class FakeCatalogCluster {
   readonly bugs: unknown[] = []
   readonly shardCount: number
   readonly #upkeep: UpkeepSettings
+  readonly #log: Log
   readonly #epochs = new Map<number, number>() // node id to its present or newest life
   #live = new Set<number>()
 
   constructor(
-    rng: Rng, { shardCount = 4, appendMsMax = 0, versionMax = 1 }: {
-      readonly shardCount?: number; readonly appendMsMax?: number; readonly versionMax?: number
+    rng: Rng, { shardCount = 4, appendMsMax = 0, versionMax = 1, log = silentLog }: {
+      readonly shardCount?: number; readonly appendMsMax?: number; readonly versionMax?: number; readonly log?: Log
     } = {}
   ) {
+    this.#log = log
     this.#upkeep = { roundMs: 1_000, goneMs: GONE_MS, versionMax, callTimeoutMs: 500 }
     this.shardCount = shardCount
     this.shards = new FakeShards(this.runtime, rng, appendMsMax)
@@ -95,7 +97,7 @@ export class FakeCatalogCluster {
     serveShardTopics({ transport, leaders, catalog: this.shards.catalog(), shardCount: this.shardCount })
     const { membership, runtime } = this
     void new CatalogDriver({
-      leaders, membership, transport, runtime, log: silentLog, limits: CATALOG_LIMITS, settings: SETTINGS,
+      leaders, membership, transport, runtime, log: this.#log, limits: CATALOG_LIMITS, settings: SETTINGS,
       upkeep: this.#upkeep
     })
     this.#live.add(nodeId)

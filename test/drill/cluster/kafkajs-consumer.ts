@@ -1,6 +1,6 @@
 /** A consumer of kafkajs, alone in its group, that commits nothing: when it joins again it reads from the start. */
-import kafkajs, { type Consumer } from 'kafkajs'
-import { quietNegativeTimeouts } from '#cli/command/kafka-client.ts'
+import type { Consumer } from 'kafkajs'
+import { newKafka } from '#cli/command/kafka-client.ts'
 import type { History } from '#test/simulation/check/history.ts'
 
 export type KafkajsConsumerParts = { readonly name: string; readonly brokers: readonly string[]; readonly topic: string
@@ -13,10 +13,8 @@ export class KafkajsConsumer {
 
   constructor(parts: KafkajsConsumerParts) {
     this.#parts = parts
-    quietNegativeTimeouts()
-    const kafka = new kafkajs.Kafka({
-      clientId: parts.name, brokers: [...parts.brokers], logLevel: kafkajs.logLevel.NOTHING,
-      requestTimeout: 5_000, connectionTimeout: 1_000,
+    const kafka = newKafka({
+      clientId: parts.name, brokers: [...parts.brokers], requestTimeout: 5_000, connectionTimeout: 1_000,
       retry: { retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 500 }
     })
     this.#consumer = kafka.consumer({ groupId: parts.name, maxWaitTimeInMs: 300, sessionTimeout: 10_000 })

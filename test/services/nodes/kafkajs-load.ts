@@ -1,16 +1,13 @@
 /** kafkajs as producer of numbered records, one after the other, and as a group's consumer of them. */
-import kafkajs, { type Consumer, type Kafka, type Producer } from 'kafkajs'
-import { quietNegativeTimeouts } from '#cli/command/kafka-client.ts'
+import type { Consumer, Kafka, Producer } from 'kafkajs'
+import { newKafka } from '#cli/command/kafka-client.ts'
 import { pause } from '../tool/node-cluster.ts'
 
 const EVERY_MS = 20
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 100 }
 
-function newKafka(servers: string, clientId: string): Kafka {
-  quietNegativeTimeouts()
-  return new kafkajs.Kafka({
-    brokers: servers.split(','), clientId, retry: RETRY, logLevel: kafkajs.logLevel.NOTHING, connectionTimeout: 1_000
-  })
+function openKafka(servers: string, clientId: string): Kafka {
+  return newKafka({ brokers: servers.split(','), clientId, retry: RETRY, connectionTimeout: 1_000 })
 }
 
 export class KafkajsProducer {
@@ -21,7 +18,7 @@ export class KafkajsProducer {
   waitMsMax = 0
 
   constructor(servers: string, topic: string, clientId = 'producer') {
-    this.#producer = newKafka(servers, clientId).producer({ metadataMaxAge: 1_000 })
+    this.#producer = openKafka(servers, clientId).producer({ metadataMaxAge: 1_000 })
     this.#done = this.#run(topic)
   }
 
@@ -50,7 +47,7 @@ export class KafkajsConsumer {
   crashes = 0
 
   constructor(servers: string, groupId: string) {
-    this.#consumer = newKafka(servers, 'consumer').consumer({ groupId, metadataMaxAge: 1_000, maxWaitTimeInMs: 500 })
+    this.#consumer = openKafka(servers, 'consumer').consumer({ groupId, metadataMaxAge: 1_000, maxWaitTimeInMs: 500 })
     this.#consumer.on(this.#consumer.events.CRASH, () => { this.crashes += 1 })
   }
 

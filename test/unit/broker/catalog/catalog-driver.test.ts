@@ -10,6 +10,7 @@ import { Rng } from '#shared/runtime/rng.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import { ENTRY_KIND } from '#broker/shard/entry.ts'
 import { FakeCatalogCluster } from '#test/support/fake-catalog-cluster.ts'
+import { RecordingLog } from '#test/support/gateway-twin.ts'
 
 const CREATE: CreateTopicRequest =
   { name: 'orders', partitionCount: 6, replicationFactor: 3, configs: [], validateOnly: false, timeoutMs: 5_000 }
@@ -82,6 +83,23 @@ test('catalog-driver: a creation that a shard holds up is answered in time and g
   blocked = false
   await cluster.runtime.advance(2_000)
   assert.equal(topics.get(topicId)?.state, 'ready')
+  assert.equal(cluster.partitions().size, 6)
+})
+
+test('catalog-driver: what holds a creation up for long is said once, and again when it is something else', async () => {
+  const log = new RecordingLog()
+  const cluster = new FakeCatalogCluster(new Rng(1), { log })
+  const repeats = (): number => log.of('warn').filter((message) => message === 'topic step is repeated').length
+  let isHeldUp = (_node: number): boolean => true
+  cluster.network.fault = (_from, to, call) =>
+    ({ delayMs: 0, dropRequest: call.id === shardTopicCall.id && isHeldUp(to), dropReply: false })
+  await cluster.call(createTopicCall, { ...CREATE, timeoutMs: 20_000 }, 30_000)
+  assert.equal(repeats(), 1)
+  isHeldUp = (node) => node === leaderOf(cluster.membership.current(), 0)
+  await cluster.runtime.advance(20_000)
+  assert.equal(repeats(), 2)
+  isHeldUp = () => false
+  await cluster.runtime.advance(2_000)
   assert.equal(cluster.partitions().size, 6)
 })
 
