@@ -23,6 +23,7 @@ export const gatewaySettings = defineSettings('GATEWAY', {
   stopDrainMs: int({ unit: 'ms', default: 5 * SECOND, min: 0, max: 10 * MINUTE, doc: 'Longest wait for requests in work when the gateway stops.' }),
   // zones
   misZoned: choice({ choices: ['observe', 're-advertise'], default: 'observe', doc: 'What a client is told whose client.id (zone=ZONE) names another zone than the one it connects to: the gateways it connects to, or those of the zone it names. A zone without a live gateway is served in either case.' }),
+  guestsMax: int({ default: 10_000, min: 0, max: 1_000_000, doc: 'Clients of other zones, told apart by address and client.id, that a gateway remembers where the last gateway of theirs stopped: it sends them home once there is one again.' }),
   // requests
   requestPartitionsMax: int({ default: 100_000, min: 1, max: 10_000_000, doc: 'Partitions (and topics, and groups) that one request may name; above it the answer is INVALID_REQUEST or the connection is closed.' }),
   groupForwardTimeoutMs: int({ unit: 'ms', default: 10 * SECOND, min: 100, max: 10 * MINUTE, doc: 'Wait for the coordinator of a group, on top of what the request itself may wait.' }),

@@ -9,10 +9,12 @@ import { AnswerBytes } from './listener/answer-bytes.ts'
 import { Listeners } from './listener/listeners.ts'
 import { ListenerMetrics } from './metrics.ts'
 import { ClientZones } from './zone/client-zones.ts'
+import { expectGuests, sayFarewell, type FarewellParts } from './zone/farewell.ts'
+import { Guests } from './zone/guests.ts'
 
 const LOOK_MS = 50
 
-export type GatewayParts = Omit<GatewayServices, 'producerIds' | 'answerBytes' | 'clientZones'> & {
+export type GatewayParts = Omit<GatewayServices, 'producerIds' | 'answerBytes' | 'clientZones' | 'guests'> & {
   readonly network: Network
   readonly zones: readonly string[] // of the cluster, those whose nodes are all gone too
 }
@@ -21,16 +23,21 @@ export class Gateway {
   readonly #listeners: Listeners
   readonly #clientZones: ClientZones
   readonly #services: GatewayServices
+  readonly #farewell: FarewellParts
 
   /** The ledger, ingest and fetcher belong to the caller, who starts and stops them. */
   constructor({ network, zones, ...parts }: GatewayParts) {
     const metrics = new ListenerMetrics(parts.metrics, parts.zone)
     const answerBytes = new AnswerBytes(parts.settings.answerBytesMax, metrics.answerBytes)
     const clientZones = new ClientZones({ ...parts, zones, followsClaims: parts.settings.misZoned === 're-advertise' })
-    const services: GatewayServices = { ...parts, producerIds: new ProducerIds(parts), answerBytes, clientZones }
+    const { settings: { guestsMax }, runtime: { clock } } = parts
+    const guests = new Guests({ clock, guestsMax, isServed: (zone) => clientZones.isServed(zone) })
+    const services: GatewayServices = { ...parts, producerIds: new ProducerIds(parts), answerBytes, clientZones, guests }
     this.#services = services
     this.#clientZones = clientZones
     this.#listeners = new Listeners(services, SERVED, network, metrics)
+    this.#farewell = { ...parts, guestsMax, connected: () => this.#listeners.connected() }
+    expectGuests(this.#farewell, guests)
   }
 
   /**
@@ -42,7 +49,15 @@ export class Gateway {
   }
 
   /**
-   * Once the node drains and others of its zone serve: waits until its clients had `drainMs` to go to those, or all
+   * Before the node stops: tells another zone of its clients if their own has no other gateway. Resolves with whether
+   * they may be sent away, as `stopping` announces.
+   */
+  sayFarewell(): Promise<boolean> {
+    return sayFarewell(this.#farewell)
+  }
+
+  /**
+   * Once the node drains and others serve its clients: waits until its clients had `drainMs` to go to those, or all
    * have gone. Elsewhere clients come back to this node, and are not kept waiting.
    */
   async clientsMoved(): Promise<void> {

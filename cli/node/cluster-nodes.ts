@@ -10,7 +10,7 @@ import type { Transport } from '#shared/transport/transport.ts'
 const DEADLINE_MS = 5_000
 const ROLES = ['gateway', 'broker'] as const
 
-export type NodeState = 'starting' | 'serving' | 'draining'
+export type NodeState = 'starting' | 'serving' | 'draining' | 'stopping'
 
 export type NodeRow = {
   readonly nodeId: number
@@ -53,8 +53,9 @@ export function nodeRow(
 }
 
 /** A node announces itself as draining until it serves; a gateway that drains listens. */
-function stateOf({ draining = false, roles, listeners }: NodeInfo): NodeState {
+function stateOf({ draining = false, stopping = false, roles, listeners }: NodeInfo): NodeState {
   if (!draining) return 'serving'
+  if (stopping) return 'stopping'
   return roles.gateway && listeners.length === 0 ? 'starting' : 'draining'
 }
 

@@ -106,7 +106,8 @@ export class ClusteredNode {
     return boundedStop({
       runtime, log, awayMs,
       stop: async () => {
-        await this.membership.announce({ draining: true })
+        const stopping = await this.node.sayFarewell()
+        await this.membership.announce({ draining: true, stopping })
         await Promise.all([this.node.handedOver(handOverMs + HAND_OVER_GRACE_MS), this.node.clientsMoved()])
         await this.node.stopGateway()
         await this.node.stopBroker()

@@ -135,6 +135,11 @@ export class ZonewiseNode {
     return this.#host.handedOver(withinMs)
   }
 
+  /** Whether the clients of a gateway may be sent away: others of its zone, or another zone, are ready for them. */
+  async sayFarewell(): Promise<boolean> {
+    return await this.#role?.gateway.sayFarewell() ?? true
+  }
+
   /** Waits until clients had time to go to other gateways of the zone, where there are some; drains as above. */
   async clientsMoved(): Promise<void> {
     await this.#role?.gateway.clientsMoved()

@@ -21,6 +21,7 @@ import type { AnswerBytes } from '../listener/answer-bytes.ts'
 import type { ReadAgain } from '../listener/output.ts'
 import type { ZoneEvidence } from '../zone/client-zone.ts'
 import type { ClientZones } from '../zone/client-zones.ts'
+import type { Guests } from '../zone/guests.ts'
 
 export type RequestContext = {
   readonly connectionId: string
@@ -60,6 +61,7 @@ export type GatewayServices = {
   readonly settings: GatewaySettings
   readonly membership: Membership
   readonly clientZones: ClientZones
+  readonly guests: Pick<Guests, 'zoneOf'>
   readonly catalog: CatalogReader
   readonly transport: Transport
   readonly ingest: Ingest

@@ -57,11 +57,21 @@ export class Client {
     return this.#evidence
   }
 
+  get clientId(): string | null {
+    return this.#clientId
+  }
+
+  /** It has asked something. */
+  get isKnown(): boolean {
+    return this.#requests > 0
+  }
+
   /** The context of its next request; `order` is its connection. */
   context(clientId: string | null, order: OrderKeeper): Context {
     if (clientId !== this.#clientId) {
       this.#clientId = clientId
       this.claim('client.id', zoneOfClientId(clientId))
+      this.claim('gateway', this.#services.guests.zoneOf(this.host, clientId))
     }
     if (this.#zonesVersion !== this.#services.clientZones.version) this.#stand()
     this.#requests += 1
@@ -88,7 +98,7 @@ export class Client {
     if (cells === undefined) {
       const { ledger, zone } = this.#services
       const { place, isAway } = this.#standing
-      const counted = isAway ? 'failover' : cause
+      const counted = isAway && place !== zone ? 'failover' : cause // it is told to leave, and is at home still
       cells = { received: ledger.cell(place, zone, counted), sent: ledger.cell(zone, place, counted) }
       this.#cells.set(cause, cells)
     }

@@ -40,7 +40,7 @@ export type ConnectionHost = {
 export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   readonly #host: ConnectionHost
   readonly #socket: Socket
-  readonly #client: Client
+  readonly client: Client
   readonly #assembler: FrameAssembler
   readonly #answers = new AnswerQueue()
   readonly #waiting = new FrameQueue() // frames not begun
@@ -61,7 +61,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   constructor(host: ConnectionHost, socket: Socket, client: Client) {
     this.#host = host
     this.#socket = socket
-    this.#client = client
+    this.client = client
     this.#assembler = new FrameAssembler(host.arena, host.services.settings.socketRequestMaxBytes, this)
     this.#output = new Output({
       socket, count: host.services.answerBytes, nowMs: () => this.#nowMs(), onTaken: () => { this.#sent() },
@@ -100,12 +100,12 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     this.#dropWaiting()
     this.#host.bytes.addPartial(-this.#assembler.heldBytes)
     this.#assembler.close()
-    this.#client.cells('client').received.bytes += this.#unattributedBytes
+    this.client.cells('client').received.bytes += this.#unattributedBytes
     this.#unattributedBytes = 0
     this.#output.drop()
-    this.#client.leave()
+    this.client.leave()
     if (error !== null) {
-      this.#host.services.log.debug('connection lost', { connectionId: this.#client.connectionId, error: error.message })
+      this.#host.services.log.debug('connection lost', { connectionId: this.client.connectionId, error: error.message })
     }
     this.#host.closed(this)
   }
@@ -184,8 +184,8 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
       this.#refuse(error.message, error.context)
       return
     }
-    const context = this.#client.context(parsed.clientId, this)
-    const { received, sent } = this.#client.cells(parsed.served.cause)
+    const context = this.client.context(parsed.clientId, this)
+    const { received, sent } = this.client.cells(parsed.served.cause)
     received.bytes += LENGTH_BYTES + frame.length
     received.requests += 1
     this.#unattributedBytes -= LENGTH_BYTES + frame.length
@@ -224,8 +224,8 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
     const api = parsed.served.api.name
     if (error instanceof ZonewiseError) {
       if (!this.#closed) this.#logRefusal(error.message, { ...error.context, code: error.code, api })
-    } else if (!this.#client.signal.aborted) {
-      this.#host.services.log.error('request failed by a bug', { connectionId: this.#client.connectionId, api, error })
+    } else if (!this.client.signal.aborted) {
+      this.#host.services.log.error('request failed by a bug', { connectionId: this.client.connectionId, api, error })
     }
     answer.failed = true
     answer.ready = true
@@ -309,7 +309,7 @@ export class Connection implements SocketHandlers, FrameSink, OrderKeeper {
   }
 
   #logRefusal(reason: string, context: Readonly<Record<string, unknown>>): void {
-    const { connectionId, host: clientHost, listener } = this.#client
+    const { connectionId, host: clientHost, listener } = this.client
     this.#host.metrics.refusals.add(1)
     this.#host.refusals.warn('client connection closed', { reason, ...context, connectionId, clientHost, listener: listener.name })
   }

@@ -5,6 +5,7 @@ import type { Cancel } from '#shared/runtime/runtime.ts'
 import type { GatewayServices } from '../api/handler.ts'
 import type { ServedTable } from '../api/served-table.ts'
 import type { ListenerMetrics } from '../metrics.ts'
+import type { ConnectedClient } from '../zone/farewell.ts'
 import { Client } from './client.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import type { FrameArena } from './frame-arena.ts'
@@ -46,6 +47,14 @@ export class Listeners implements ConnectionHost {
 
   get connectionCount(): number {
     return this.#connections.size
+  }
+
+  /** The clients that have said who they are, one a connection. */
+  connected(): ConnectedClient[] {
+    const clients: ConnectedClient[] = []
+    for (const { client: { host, clientId, zone, isKnown } } of this.#connections)
+      if (isKnown) clients.push({ host, clientId: clientId ?? '', zone })
+    return clients
   }
 
   /**

@@ -1,7 +1,8 @@
 /**
  * Whose zone is a client in? Pure. What was observed (the listener it came through) is trusted; what it claims
  * (`client.rack`, or a tag in its `client.id`) is kept beside it, so that the two can disagree loudly, and so that a
- * client whose zone has lost its gateways is known where it comes through another zone's.
+ * client whose zone has lost its gateways is known where it comes through another zone's. There, what a gateway of its
+ * own zone observed before it stopped counts for more than either.
  */
 
 /** Where nothing is known. */
@@ -14,7 +15,8 @@ export type ZoneEvidence = {
   readonly claimedBy: ZoneClaim | null
 }
 
-export type ZoneClaim = 'client.rack' | 'client.id'
+/** `gateway`: not the client, but a gateway of its zone said so. */
+export type ZoneClaim = 'client.rack' | 'client.id' | 'gateway'
 
 // Ours and the dialects of other systems, so that their clients need no new configuration. A longer name that only ends
 // in one of them (`my_zone=`) is somebody else's tag.
@@ -34,13 +36,18 @@ export function observedThroughListener(zone: string): ZoneEvidence {
   }
 }
 
-/** Adds a claim. `client.rack` outranks a tag in `client.id`; the later claim of one kind replaces the earlier. */
+/**
+ * Adds a claim. `gateway` outranks all, `client.rack` a tag in `client.id`; the later claim of one kind replaces the
+ * earlier.
+ */
 export function withClaim(evidence: ZoneEvidence, claimedBy: ZoneClaim, claimed: string | null): ZoneEvidence {
   if (claimed === null || claimed === '') return evidence
   if (claimed === evidence.claimed && claimedBy === evidence.claimedBy) return evidence
-  if (evidence.claimedBy === 'client.rack' && claimedBy === 'client.id') return evidence
+  if (evidence.claimedBy !== null && RANK[evidence.claimedBy] > RANK[claimedBy]) return evidence
   return { ...evidence, claimed, claimedBy }
 }
+
+const RANK: Readonly<Record<ZoneClaim, number>> = { 'client.id': 0, 'client.rack': 1, gateway: 2 }
 
 /** What is known of zones. */
 export type ZoneFacts = {
@@ -63,13 +70,14 @@ export type Standing = {
  * the cluster and has no gateway now (the client cannot be where it connects to: it is there for want of its own); and
  * it was so `before` on this connection (then it is told its own zone's gateways as soon as there are some).
  * `client.rack` stands in fetches only, so it decides what is counted, never what is told: the other connections of the
- * same client would be told something else.
+ * same client would be told something else. What a gateway of its zone said of it stands.
  */
 export function standingOf(evidence: ZoneEvidence, facts: ZoneFacts, before: Standing | null): Standing {
   const { observed, claimed, claimedBy } = evidence
   const own = claimed !== null && facts.isKnown(claimed) ? claimed : null
   if (observed === ZONE_UNKNOWN) return standing(own ?? ZONE_UNKNOWN, facts)
   if (own === null || own === observed) return standing(observed, facts)
+  if (claimedBy === 'gateway') return standing(own, facts)
   const isAway = !facts.isServed(own)
   if (claimedBy === 'client.rack') return { zone: observed, place: isAway ? own : observed, isAway }
   return isAway || facts.followsClaims || before?.zone === own ? standing(own, facts) : standing(observed, facts)
@@ -80,5 +88,6 @@ function standing(zone: string, facts: ZoneFacts): Standing {
 }
 
 export function zonesDisagree(evidence: ZoneEvidence): boolean {
-  return evidence.claimed !== null && evidence.observed !== ZONE_UNKNOWN && evidence.claimed !== evidence.observed
+  return evidence.claimed !== null &&
+    evidence.claimedBy !== 'gateway' && evidence.observed !== ZONE_UNKNOWN && evidence.claimed !== evidence.observed
 }

@@ -3,7 +3,7 @@
  * node's clients are to go to another gateway of their zone. Follows membership; one for all connections of a gateway.
  */
 import type { ClusterSnapshot, Membership } from '#shared/cluster/membership.ts'
-import { gatewaysOf } from '#shared/cluster/ring.ts'
+import { gatewaysOf, servingZone } from '#shared/cluster/ring.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Clock } from '#shared/runtime/runtime.ts'
 import { type Standing, ZONE_UNKNOWN, type ZoneFacts } from './client-zone.ts'
@@ -46,7 +46,7 @@ export class ClientZones implements ZoneFacts {
     return this.#served.has(zone)
   }
 
-  /** Aborted while this node drains and other gateways of its zone are named in its place. */
+  /** Aborted while this node drains and other gateways, of its zone if there are any, are named in its place. */
   get leaving(): AbortSignal {
     return this.#leaving.signal
   }
@@ -74,10 +74,12 @@ export class ClientZones implements ZoneFacts {
     for (const each of zones) if (this.#known.size < ZONES_MAX) this.#known.add(each)
     if (this.#known.size !== knownBefore || served.symmetricDifference(this.#served).size > 0) this.version += 1
     this.#served = served
-    const isLeaving = served.has(zone) && !gatewaysOf(snapshot, zone).some((node) => node.nodeId === nodeId)
+    const own = snapshot.nodes.find((node) => node.nodeId === nodeId)
+    const serving = own?.stopping === true ? servingZone(snapshot, zone) : served.has(zone) ? zone : null
+    const isLeaving = serving !== null && !gatewaysOf(snapshot, serving).some((node) => node.nodeId === nodeId)
     if (isLeaving && !this.#leaving.signal.aborted) {
       this.#leavingSinceMs = clock.monotonicMs()
-      this.#leaving.abort(new ZonewiseError('STOPPING', 'clients are to go to other gateways of the zone'))
+      this.#leaving.abort(new ZonewiseError('STOPPING', 'clients are to go to other gateways'))
     } else if (!isLeaving && this.#leaving.signal.aborted) this.#leaving = new AbortController()
   }
 }

@@ -2,7 +2,8 @@
  * The cluster as clients of one zone see it: the live gateways of their zone (while it has none, those of the zone that
  * serves it), each at the address of the listener the client came through. One that drains is named for no partition
  * and no group, and is listed as long as it listens: clients that lose the node of a partition together with its leader
- * (librdkafka since 2.10) look for the new one only a second later.
+ * (librdkafka since 2.10) look for the new one only a second later. So are, to clients that go to another zone or come
+ * back from there, the gateway that they are to leave.
  */
 import type { ClusterSnapshot, ListenerInfo, NodeInfo } from '#shared/cluster/membership.ts'
 import { gatewayForGroup, gatewaysOf, gatewayOf, servingZone } from '#shared/cluster/ring.ts'
@@ -15,11 +16,14 @@ export class ZoneView {
   readonly #snapshot: ClusterSnapshot
   readonly #zone: string | null // null: no gateway is alive
   readonly #listener: ListenerInfo
+  readonly #left: number | null // node id of this gateway if a client between two zones is to leave it
 
   constructor(context: RequestContext, services: GatewayServices) {
     this.#snapshot = services.membership.current()
     this.#zone = servingZone(this.#snapshot, context.zone === ZONE_UNKNOWN ? services.zone : context.zone)
     this.#listener = context.listener
+    const isGuest = context.zoneEvidence.claimedBy === 'gateway'
+    this.#left = context.mustMove && (isGuest || services.clientZones.leaving.aborted) ? services.nodeId : null
   }
 
   /** All of them, by node id. */
@@ -60,8 +64,8 @@ export class ZoneView {
     return gatewayForGroup(this.#snapshot, this.#zone, groupId)?.nodeId === nodeId
   }
 
-  #isListed({ zone, roles }: NodeInfo): boolean {
-    return roles.gateway && zone === this.#zone
+  #isListed({ nodeId, zone, roles }: NodeInfo): boolean {
+    return roles.gateway && (zone === this.#zone || nodeId === this.#left)
   }
 
   #endpoint(node: NodeInfo): Endpoint | null {

@@ -20,14 +20,16 @@ export type Announcement = {
 type Content = {
   readonly format: number; readonly clusterId: string; readonly software: string; readonly formats: VersionRange
   readonly zone: string; readonly gateway: boolean; readonly broker: boolean; readonly draining: boolean
+  readonly stopping: boolean
   readonly listeners: readonly ListenerInfo[]; readonly rpc: NodeAddress | null
   readonly led: readonly (readonly [number, number])[]
 }
 
 export function encodeAnnouncement({ info, clusterId, software, formats, led }: Announcement): NodeEntry {
-  const { nodeId, nodeEpoch, zone, roles: { gateway, broker }, draining = false, listeners, rpc = null } = info
+  const { nodeId, nodeEpoch, zone, roles: { gateway, broker }, listeners, rpc = null } = info
+  const { draining = false, stopping = false } = info
   const content: Content = {
-    format: FORMAT, clusterId, software, formats, zone, gateway, broker, draining, listeners, rpc, led
+    format: FORMAT, clusterId, software, formats, zone, gateway, broker, draining, stopping, listeners, rpc, led
   }
   return { nodeId, nodeEpoch, content: JSON.stringify(content) }
 }
@@ -40,12 +42,13 @@ export function decodeAnnouncement({ nodeId, nodeEpoch, content }: NodeEntry): A
   } catch (cause) {
     throw new ZonewiseError('REGISTRY_CORRUPT', 'a node\'s entry in the registry is no JSON', { nodeId }, cause)
   }
-  const { clusterId, software = '', formats, zone, gateway, broker, draining = false, listeners, rpc = null, led } = read
+  const { clusterId, software = '', formats, zone, gateway, broker, listeners, rpc = null, led } = read
+  const { draining = false, stopping = false } = read
   if (clusterId === undefined || zone === undefined || !Array.isArray(listeners) || !Array.isArray(led) || formats === undefined)
     throw new ZonewiseError('REGISTRY_CORRUPT', 'a node\'s entry in the registry lacks fields', { nodeId })
   const info: NodeInfo = {
     nodeId, nodeEpoch, zone, roles: { gateway: gateway === true, broker: broker === true }, listeners,
-    ...(draining ? { draining } : {}), ...(rpc === null ? {} : { rpc })
+    ...(draining ? { draining } : {}), ...(stopping ? { stopping } : {}), ...(rpc === null ? {} : { rpc })
   }
   return { info, clusterId, software, formats, led }
 }

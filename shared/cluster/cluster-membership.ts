@@ -121,7 +121,7 @@ export class ClusterMembership implements Membership, Leases {
   }
 
   /** Changes what the node announces; resolves when the registry knows, or cannot be told. */
-  announce(change: Partial<Pick<NodeInfo, 'listeners' | 'draining' | 'rpc'>>): Promise<void> {
+  announce(change: Partial<Pick<NodeInfo, 'listeners' | 'draining' | 'stopping' | 'rpc'>>): Promise<void> {
     this.#info = { ...this.#info, ...change }
     return this.#renew()
   }

@@ -20,6 +20,7 @@ export type NodeInfo = {
   readonly listeners: readonly ListenerInfo[] // empty for a broker-only node
   readonly rpc?: NodeAddress // where other nodes reach it; absent inside one process
   readonly draining?: boolean // starts or stops just now: serves, but is placed and named for nothing new
+  readonly stopping?: boolean // draining, and its clients are awaited in another zone if theirs has no other gateway
 }
 
 /** Who lists a shard as led, and since which epoch of its journal. */

@@ -24,8 +24,9 @@ const gatewayLists = new WeakMap<ClusterSnapshot, Map<string, readonly NodeInfo[
 const NONE: readonly NodeInfo[] = Object.freeze([])
 
 /**
- * The live gateways of a zone, by node id. Those that drain are left out unless all of the zone do: then they serve
- * until they close their listeners, because clients are not sent to another zone while their own has somebody.
+ * The live gateways of a zone, by node id. Those that drain are left out unless all of the zone do: then they serve on,
+ * because clients are not sent to another zone while their own has somebody. Those that stop, and have clients awaited
+ * elsewhere, are left out for good, unless there is no other gateway in any zone.
  */
 export function gatewaysOf(snapshot: ClusterSnapshot, zone: string): readonly NodeInfo[] {
   let lists = gatewayLists.get(snapshot)
@@ -34,12 +35,21 @@ export function gatewaysOf(snapshot: ClusterSnapshot, zone: string): readonly No
 }
 
 function newGatewayLists({ nodes }: ClusterSnapshot): Map<string, readonly NodeInfo[]> {
-  const lists = Map.groupBy(nodes.filter(({ roles }) => roles.gateway), ({ zone }) => zone)
-  for (const [zone, gateways] of lists) {
+  const zones = Map.groupBy(nodes.filter(({ roles }) => roles.gateway), ({ zone }) => zone)
+  const lists = mapValues(zones, (gateways) => {
     const staying = gateways.filter(({ draining = false }) => !draining)
-    lists.set(zone, staying.length > 0 ? staying : gateways.filter(({ listeners }) => listeners.length > 0))
-  }
-  return lists
+    return staying.length > 0 ? staying : gateways.filter((node) => isListening(node) && node.stopping !== true)
+  })
+  const isAnyLeft = [...lists.values()].some(({ length }) => length > 0)
+  return isAnyLeft ? lists : mapValues(zones, (gateways) => gateways.filter(isListening))
+}
+
+function isListening({ listeners }: NodeInfo): boolean {
+  return listeners.length > 0
+}
+
+function mapValues<K, V, W>(map: ReadonlyMap<K, V>, change: (value: V) => W): Map<K, W> {
+  return new Map([...map].map(([key, value]) => [key, change(value)]))
 }
 
 /** The gateway of `zone` that Metadata names as leader of a partition; null: the zone has none. */

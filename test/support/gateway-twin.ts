@@ -6,6 +6,7 @@ import { ProducerIds } from '#gateway/api/producer-ids.ts'
 import { ListenerMetrics } from '#gateway/metrics.ts'
 import { observedThroughListener } from '#gateway/zone/client-zone.ts'
 import { ClientZones } from '#gateway/zone/client-zones.ts'
+import { Guests } from '#gateway/zone/guests.ts'
 import { AnswerBytes } from '#gateway/listener/answer-bytes.ts'
 import { FrameArena } from '#gateway/listener/frame-arena.ts'
 import { MemoryPool } from '#shared/binary/memory-pool.ts'
@@ -144,6 +145,7 @@ export function gatewayTwin(settings: Partial<GatewaySettings> = {}): Twin {
   const services = {
     nodeId: 1, nodeEpoch: 7, zone: 'az1', clusterId: CLUSTER_ID, runtime, ledger, metrics, catalog,
     clientZones: new ClientZones({ membership, nodeId: 1, zone: 'az1', zones: [], followsClaims: false, runtime }),
+    guests: new Guests({ clock: runtime.clock, isServed: () => true, guestsMax: 100 }),
     producerIds: new ProducerIds(caller), answerBytes: new AnswerBytes(caller.settings.answerBytesMax, listenerMetrics.answerBytes), ingest: { arena: new FrameArena(new MemoryPool({ regionBytes: 2 ** 20, poison: true })) }, ...caller
   }
   return { services: services as unknown as GatewayServices, runtime, catalog, transport, membership, log, ledger, listenerMetrics }
