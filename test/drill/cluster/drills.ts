@@ -14,6 +14,8 @@ export type DrillContext = {
   probe(when: string, fromMs: number, zones?: readonly string[]): Promise<void>
   /** What librdkafka's clients were told, and waited for, while `act` ran. */
   watch(when: string, act: () => Promise<void>): Promise<void>
+  /** Clients were served by another zone, as the ledger knows, and are at home again. */
+  homeAgain(): Promise<void>
   /** Writes until the partitions of the probes have so many entries in the index. @returns how many they have */
   fill(entries: number): Promise<number>
 }
@@ -141,8 +143,11 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
     what: 'the same under a light load', layout: [BOTH, BOTH], light: true, act: (context) => restartedAll(context)
   },
   'rolling-single': {
-    what: 'the same with one node in each zone, which nobody stands in for', layout: [BOTH], light: true,
-    act: (context) => restartedAll(context)
+    what: 'the same with one node in each zone, for which another zone stands in', layout: [BOTH], light: true,
+    act: async (context) => {
+      await restartedAll(context)
+      await context.homeAgain()
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /** Runs one drill: a cluster under load in all zones, the fault, the questions, and at last the history is judged. */
 import { rmSync } from 'node:fs'
 import { loadavg } from 'node:os'
+import type { ClusterLedger } from '#cli/node/cluster-ledger.ts'
 import { Rng } from '#shared/runtime/rng.ts'
 import { API } from '#shared/wire/api-registry.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
@@ -47,6 +48,8 @@ export type DrillReport = {
 
 const WARM_MS = 3_000
 const AFTER_MS = 2_000
+const HOME_MS = 5_000 // from when all zones serve: clients have been told by then
+const STAY_MS = 3_000
 const PROBE_MS_MAX = 90_000
 const FILL_MS_MAX = 900_000
 const TOPICS_MS_MAX = 60_000
@@ -99,7 +102,8 @@ class DrillRun {
       await drill.act({
         cluster: this.#cluster, rng: new Rng(seed), echo,
         probe: (when, fromMs, zones) => this.#probe(when, fromMs, zones),
-        watch: (when, act) => this.#watch(when, act), fill: (entries) => this.#fill(entries)
+        watch: (when, act) =>
+          this.#watch(when, act), homeAgain: () => this.#homeAgain(), fill: (entries) => this.#fill(entries)
       })
       await pause(AFTER_MS)
       await this.#load.finish()
@@ -154,6 +158,22 @@ class DrillRun {
       })
       this.#options.echo?.(`${when}: ${JSON.stringify(this.#watches.at(-1))}`)
     }
+  }
+
+  async #homeAgain(): Promise<void> {
+    await pause(HOME_MS)
+    const before = await this.#failoverBytes()
+    await pause(STAY_MS)
+    const more = await this.#failoverBytes() - before
+    this.#options.echo?.(`served by another zone: ${before} bytes, and ${more} once all zones serve`)
+    if (before === 0) this.#history.violation('another zone stands in', 'no byte of it was counted')
+    if (more > 0) this.#history.violation('clients go home', `another zone moved ${more} bytes of theirs`)
+  }
+
+  /** Of clients whose zone has no gateway, as all nodes count them. */
+  async #failoverBytes(): Promise<number> {
+    const { rows } = JSON.parse(await this.#cluster.nodes[0]!.text('/api/ledger')) as ClusterLedger
+    return rows.reduce((sum, { cause, bytes }) => sum + (cause === 'failover' ? bytes : 0), 0)
   }
 
   async #createTopics(): Promise<void> {

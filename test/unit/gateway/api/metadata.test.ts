@@ -7,6 +7,7 @@ import { UUID_ZERO } from '#shared/binary/uuid.ts'
 import { gatewayOf } from '#shared/cluster/ring.ts'
 import { createTopicCall } from '#shared/rpc/admin.ts'
 import type { MetadataRequest, MetadataResponse } from '#shared/wire/api/metadata.ts'
+import { observedThroughListener, withClaim } from '#gateway/zone/client-zone.ts'
 import { KAFKA_ERROR } from '#shared/wire/error-codes.ts'
 import {
   CLUSTER_ID, contextOf, gatewayTwin, listenerOf, nodeOf, snapshotOf, topic, type Twin
@@ -43,6 +44,25 @@ test('metadata: a zone without a gateway is served by another, an unknown zone b
   assert.notEqual((await ask(twin, 12, [], {}, contextOf({ zone: 'az7' }))).brokers.length, 0)
   const unknown = await ask(twin, 12, [], {}, contextOf({ zone: 'unknown' }))
   assert.deepEqual(unknown.brokers.map(({ nodeId }) => nodeId), [1, 2])
+})
+
+test('metadata: a client between two zones is named the gateway that it is to leave, for nothing, as long as it asks there', async () => {
+  const twin = gatewayTwin()
+  twin.catalog.add(topic('orders', { partitionCount: 4 }))
+  const stopping = nodeOf(1, 'az1', { draining: true, stopping: true })
+  twin.membership.set(snapshotOf([stopping, nodeOf(3, 'az2')], 2))
+  const leaders = ({ topics }: MetadataResponse): number[] => topics[0]!.partitions.map(({ leaderId }) => leaderId)
+  const leaving = await ask(twin, 12, named('orders'), {}, contextOf({ mustMove: true }))
+  assert.deepEqual(leaving.brokers.map(({ nodeId }) => nodeId), [1, 3])
+  assert.deepEqual(new Set(leaders(leaving)), new Set([3]))
+  assert.equal(leaving.controllerId, 3)
+  twin.membership.set(snapshotOf([nodeOf(1, 'az1'), nodeOf(3, 'az2')], 3))
+  const zoneEvidence = withClaim(observedThroughListener('az1'), 'gateway', 'az2')
+  const goingHome = await ask(twin, 12, named('orders'), {}, contextOf({ zone: 'az2', zoneEvidence, mustMove: true }))
+  assert.deepEqual(goingHome.brokers.map(({ nodeId }) => nodeId), [1, 3])
+  assert.deepEqual(new Set(leaders(goingHome)), new Set([3]))
+  const tagged = await ask(twin, 12, named('orders'), {}, contextOf({ zone: 'az2', mustMove: true }))
+  assert.deepEqual(tagged.brokers.map(({ nodeId }) => nodeId), [3])
 })
 
 test('metadata: addresses are those of the listener that the client came through', async () => {

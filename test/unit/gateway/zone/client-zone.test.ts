@@ -63,6 +63,16 @@ test('client-zone: client.rack decides what is counted, not what is told', () =>
   assert.deepEqual(standingOf(rack('az2'), { ...FACTS, followsClaims: true }, null), IN_AZ1)
 })
 
+test('client-zone: what a gateway of its zone said stands, whatever the client claims and however it comes', () => {
+  const guest = (zone: string): ZoneEvidence => withClaim(tagged('az2'), 'gateway', zone)
+  assert.equal(withClaim(guest('dead'), 'client.id', 'az2').claimed, 'dead')
+  assert.equal(withClaim(guest('dead'), 'client.rack', 'az2').claimed, 'dead')
+  assert.deepEqual(standingOf(guest('dead'), FACTS, null), { zone: 'dead', place: 'dead', isAway: true })
+  assert.deepEqual(standingOf(guest('az2'), FACTS, null), { zone: 'az2', place: 'az2', isAway: false })
+  assert.deepEqual(standingOf(guest('made-up'), FACTS, null), IN_AZ1)
+  assert.equal(zonesDisagree(guest('dead')), false) // the client claims nothing
+})
+
 test('client-zone: client.rack outranks a tag, whichever comes first', () => {
   const byRack = withClaim(observedThroughListener('az1'), 'client.rack', 'az2')
   assert.equal(withClaim(byRack, 'client.id', 'az3'), byRack)

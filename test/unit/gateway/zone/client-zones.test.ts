@@ -49,6 +49,17 @@ test('client-zones: nobody leaves the only gateway of a zone, or one of several 
   assert.equal(zones.mustMove(OURS), false, 'one that does not listen yet is nobody to go to')
 })
 
+test('client-zones: clients leave the only gateway of a zone where another zone awaits them', () => {
+  const { zones, become } = setUp([serving, far])
+  const stopping = nodeOf(1, 'az1', { draining: true, stopping: true })
+  become(stopping, far)
+  assert.deepEqual([zones.isServed('az1'), zones.mustMove({ ...OURS, isAway: true })], [false, true])
+  become(stopping) // the other one went first: this is the last that they have
+  assert.deepEqual([zones.isServed('az1'), zones.mustMove(OURS)], [true, false])
+  become(far)
+  assert.equal(zones.leaving.aborted, false, 'a registry that does not know this node says nothing of its clients')
+})
+
 test('client-zones: whose zone is there again goes home', () => {
   const { zones, become } = setUp([serving])
   assert.equal(zones.mustMove(HOME_AGAIN), false)

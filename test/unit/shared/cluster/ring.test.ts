@@ -2,9 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { leaderOf, NO_NODE, zoneReaderOf } from '#shared/cluster/placement.ts'
 import { gatewayForGroup, gatewayOf, gatewaysOf, servingZone } from '#shared/cluster/ring.ts'
+import type { ClusterSnapshot, ListenerInfo, NodeInfo } from '#shared/cluster/membership.ts'
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
 import { nodeOf, snapshotOf } from '#test/support/snapshots.ts'
 
+const LISTENER: ListenerInfo = {
+  name: 'PLAINTEXT', zone: 'az1', host: '127.0.0.1', port: 9092, advertisedHost: '127.0.0.1', advertisedPort: 9092
+}
 const TOPIC = 'Zv9-aB3dQfW_0123456789'
 
 test('ring: only gateways of the zone are named', () => {
@@ -24,6 +28,19 @@ test('ring: a zone without a gateway has none, and is served by another zone', (
   assert.equal(servingZone(snapshot, 'az1'), 'az1')
   assert(['az1', 'az2'].includes(servingZone(snapshot, 'az0') ?? ''))
   assert.equal(servingZone({ ...snapshot, nodes: [] }, 'az0'), null)
+})
+
+test('ring: one that stops is named for nothing, even alone in its zone, unless no gateway is left anywhere', () => {
+  const [draining, stopping] = [{ draining: true }, { draining: true, stopping: true }]
+  const listeners = [LISTENER]
+  const drains = { ...nodeOf(1, 'az1'), listeners, ...draining }
+  const stops = { ...nodeOf(2, 'az2'), listeners, ...stopping }
+  const snapshot = (...nodes: readonly NodeInfo[]): ClusterSnapshot => ({ ...snapshotOf([]), nodes })
+  const both = snapshot(drains, stops)
+  assert.deepEqual([gatewaysOf(both, 'az1'), gatewaysOf(both, 'az2'), servingZone(both, 'az2')], [[drains], [], 'az1'])
+  const last = snapshot({ ...drains, ...stopping }, stops)
+  assert.deepEqual([servingZone(last, 'az1'), servingZone(last, 'az2')], ['az1', 'az2'])
+  assert.equal(servingZone(snapshot({ ...stops, listeners: [] }), 'az2'), null)
 })
 
 test('ring: a weight of zero names a gateway for nothing, a higher one for more', () => {
