@@ -13,6 +13,8 @@ import { expectGuests, sayFarewell, type FarewellParts } from './zone/farewell.t
 import { Guests } from './zone/guests.ts'
 
 const LOOK_MS = 50
+const IDLE_MS = 250
+const COME_BACK_MS = 1_000 // clients that connect again have by then
 
 export type GatewayParts = Omit<GatewayServices, 'producerIds' | 'answerBytes' | 'clientZones' | 'guests'> & {
   readonly network: Network
@@ -58,14 +60,26 @@ export class Gateway {
 
   /**
    * Once the node drains and others serve its clients: waits until its clients had `drainMs` to go to those, or all
-   * have gone. Elsewhere clients come back to this node, and are not kept waiting.
+   * have gone. Elsewhere clients come back to this node, and are not kept waiting. Halfway it ends connections over
+   * which nothing is asked: who kept one open for later (librdkafka to its coordinator) connects again and asks where to
+   * go, as long as somebody listens here; later it would surface an error.
    */
   async clientsMoved(): Promise<void> {
     const { runtime: { clock, timer }, settings: { drainMs } } = this.#services
     const endMs = this.#clientZones.leavingSinceMs + drainMs
-    const isOver = (): boolean =>
-      !this.#clientZones.leaving.aborted || this.#listeners.connectionCount === 0 || clock.monotonicMs() >= endMs
-    while (!isOver()) await sleep(timer, LOOK_MS)
+    let quietMs = clock.monotonicMs() // nobody is about to come back from then on
+    let isSwept = false
+    for (;;) {
+      const nowMs = clock.monotonicMs()
+      if (!this.#clientZones.leaving.aborted || nowMs >= endMs) return
+      if (this.#listeners.connectionCount === 0 && nowMs >= quietMs) return
+      if (!isSwept && endMs - nowMs <= drainMs / 2) {
+        this.#listeners.endIdle(IDLE_MS)
+        isSwept = true
+        quietMs = nowMs + COME_BACK_MS
+      }
+      await sleep(timer, LOOK_MS)
+    }
   }
 
   /** Accepts nothing more, answers what is in work within `stopDrainMs`, ends all connections. */

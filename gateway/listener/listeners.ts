@@ -74,6 +74,11 @@ export class Listeners implements ConnectionHost {
     return bound
   }
 
+  /** Ends the connections on which nothing has happened for `idleMs`. */
+  endIdle(idleMs: number): void {
+    for (const connection of [...this.#connections]) connection.endIfIdle(idleMs)
+  }
+
   /** Accepts nothing more, answers what is in work for at most `stopDrainMs`, and ends all connections. */
   async stop(): Promise<void> {
     this.#stopping = true
@@ -135,7 +140,7 @@ export class Listeners implements ConnectionHost {
   #sweepLater(): void {
     const { settings: { connectionsMaxIdleMs }, runtime } = this.services
     this.#cancelSweep = runtime.timer.after(Math.min(SWEEP_MS_MAX, connectionsMaxIdleMs / SWEEPS_A_SPAN), () => {
-      for (const connection of [...this.#connections]) connection.endIfIdle(connectionsMaxIdleMs)
+      this.endIdle(connectionsMaxIdleMs)
       this.#sweepLater()
     })
   }
