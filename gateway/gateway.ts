@@ -14,6 +14,7 @@ import { Guests } from './zone/guests.ts'
 
 const LOOK_MS = 50
 const IDLE_MS = 250
+const HEARD_MS = 100 // the other gateways know by then
 const COME_BACK_MS = 1_000 // clients that connect again have by then
 
 export type GatewayParts = Omit<GatewayServices, 'producerIds' | 'answerBytes' | 'clientZones' | 'guests'> & {
@@ -60,11 +61,12 @@ export class Gateway {
 
   /**
    * Once the node drains and others serve its clients: waits until its clients had `drainMs` to go to those, or all
-   * have gone. Elsewhere clients come back to this node, and are not kept waiting. Halfway it ends connections over
-   * which nothing is asked: who kept one open for later (librdkafka to its coordinator) connects again and asks where to
-   * go, as long as somebody listens here; later it would surface an error.
+   * have gone. Elsewhere clients come back to this node, and are not kept waiting. Halfway `unlist` takes
+   * its addresses off the registry, so that Metadata lists it no more, and it ends connections over which nothing is
+   * asked: who kept one for later (librdkafka to its coordinator) connects again and learns where to go, as long as
+   * somebody listens here; afterwards it would surface an error.
    */
-  async clientsMoved(): Promise<void> {
+  async clientsMoved(unlist: () => Promise<void>): Promise<void> {
     const { runtime: { clock, timer }, settings: { drainMs } } = this.#services
     const endMs = this.#clientZones.leavingSinceMs + drainMs
     let quietMs = clock.monotonicMs() // nobody is about to come back from then on
@@ -74,9 +76,11 @@ export class Gateway {
       if (!this.#clientZones.leaving.aborted || nowMs >= endMs) return
       if (this.#listeners.connectionCount === 0 && nowMs >= quietMs) return
       if (!isSwept && endMs - nowMs <= drainMs / 2) {
-        this.#listeners.endIdle(IDLE_MS)
         isSwept = true
-        quietMs = nowMs + COME_BACK_MS
+        await unlist()
+        await sleep(timer, HEARD_MS)
+        this.#listeners.endIdle(IDLE_MS)
+        quietMs = clock.monotonicMs() + COME_BACK_MS
       }
       await sleep(timer, LOOK_MS)
     }

@@ -108,7 +108,8 @@ export class ClusteredNode {
       stop: async () => {
         const stopping = await this.node.sayFarewell()
         await this.membership.announce({ draining: true, stopping })
-        await Promise.all([this.node.handedOver(handOverMs + HAND_OVER_GRACE_MS), this.node.clientsMoved()])
+        const unlist = (): Promise<void> => this.membership.announce({ listeners: [] })
+        await Promise.all([this.node.handedOver(handOverMs + HAND_OVER_GRACE_MS), this.node.clientsMoved(unlist)])
         await this.node.stopGateway()
         await this.node.stopBroker()
         await close()

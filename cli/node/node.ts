@@ -141,8 +141,8 @@ export class ZonewiseNode {
   }
 
   /** Waits until clients had time to go to other gateways of the zone, where there are some; drains as above. */
-  async clientsMoved(): Promise<void> {
-    await this.#role?.gateway.clientsMoved()
+  async clientsMoved(unlist: () => Promise<void>): Promise<void> {
+    await this.#role?.gateway.clientsMoved(unlist)
   }
 
   /** Ends the gateway: nothing more is accepted, what was taken is decided. */

@@ -1,7 +1,7 @@
 /**
  * The cluster as clients of one zone see it: the live gateways of their zone (while it has none, those of the zone that
  * serves it), each at the address of the listener the client came through. One that drains is named for no partition
- * and no group, and is listed as long as it listens: clients that lose the node of a partition together with its leader
+ * and no group, and is listed for a while: clients that lose the node of a partition together with its leader
  * (librdkafka since 2.10) look for the new one only a second later. So are, to clients that go to another zone or come
  * back from there, the gateway that they are to leave.
  */

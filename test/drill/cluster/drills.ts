@@ -12,8 +12,8 @@ export type DrillContext = {
   readonly echo: (line: string) => void
   /** Asks in `zones` how long, from `fromMs` on, it took until every partition was written and read again. */
   probe(when: string, fromMs: number, zones?: readonly string[]): Promise<void>
-  /** What librdkafka's clients were told, and waited for, while `act` ran. */
-  watch(when: string, act: () => Promise<void>): Promise<void>
+  /** What librdkafka's clients were told, which is nothing if `quiet`, and waited for, while `act` ran. */
+  watch(when: string, act: () => Promise<void>, given?: { readonly quiet?: boolean }): Promise<void>
   /** Clients were served by another zone, as the ledger knows, and are at home again. */
   homeAgain(): Promise<void>
   /** Writes until the partitions of the probes have so many entries in the index. @returns how many they have */
@@ -43,7 +43,7 @@ const LEFT = ZONES.slice(1)
 const CHUNK_GIVEN_UP = 'chunk given up' // what was in it was not acknowledged
 
 /** What every change must pass, in a few minutes. */
-export const SHORT = ['kill-zone', 'cut-redis', 'restart-redis', 'rolling', 'ring'] as const
+export const SHORT = ['kill-zone', 'cut-redis', 'restart-redis', 'rolling', 'rolling-single', 'ring'] as const
 
 export const DRILLS: Readonly<Record<string, Drill>> = {
   'kill-leader': {
@@ -107,7 +107,7 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
   },
   rolling: {
     what: 'every node stopped (SIGTERM) and started, one after the other, two in each zone', layout: [BOTH, BOTH],
-    act: (context) => restartedAll(context)
+    act: (context) => restartedAll(context, { quiet: false })
   },
   'take-over': {
     what: 'a shard with a million index entries handed over, its leader killed, all nodes killed', layout: [BOTH],
@@ -140,12 +140,13 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
   ring: ring(20_000),
   'ring-long': ring(600_000),
   'rolling-light': {
-    what: 'the same under a light load', layout: [BOTH, BOTH], light: true, act: (context) => restartedAll(context)
+    what: 'the same under a light load', layout: [BOTH, BOTH], light: true, act: (context) =>
+      restartedAll(context, { quiet: true })
   },
   'rolling-single': {
     what: 'the same with one node in each zone, for which another zone stands in', layout: [BOTH], light: true,
     act: async (context) => {
-      await restartedAll(context)
+      await restartedAll(context, { quiet: true })
       await context.homeAgain()
     }
   }
@@ -158,11 +159,12 @@ async function leaderOf(cluster: DrillCluster): Promise<DrillNode> {
   throw new Error('nobody leads shard 0')
 }
 
-async function restartedAll({ cluster, watch, probe }: DrillContext): Promise<void> {
+async function restartedAll(
+  { cluster, watch, probe }: DrillContext, { quiet }: { readonly quiet: boolean }
+): Promise<void> {
   await watch('before', () => pause(BEFORE_MS))
-  await watch('restarting', async () => {
-    for (const node of cluster.nodes) await restarted(node)
-  })
+  const restart = async (): Promise<void> => { for (const node of cluster.nodes) await restarted(node) }
+  await watch('restarting', restart, { quiet })
   await probe('all restarted', performance.now())
 }
 

@@ -102,8 +102,8 @@ class DrillRun {
       await drill.act({
         cluster: this.#cluster, rng: new Rng(seed), echo,
         probe: (when, fromMs, zones) => this.#probe(when, fromMs, zones),
-        watch: (when, act) =>
-          this.#watch(when, act), homeAgain: () => this.#homeAgain(), fill: (entries) => this.#fill(entries)
+        watch: (when, act, given) =>
+          this.#watch(when, act, given), homeAgain: () => this.#homeAgain(), fill: (entries) => this.#fill(entries)
       })
       await pause(AFTER_MS)
       await this.#load.finish()
@@ -144,7 +144,7 @@ class DrillRun {
     return written
   }
 
-  async #watch(when: string, act: () => Promise<void>): Promise<void> {
+  async #watch(when: string, act: () => Promise<void>, { quiet = false } = {}): Promise<void> {
     const fromMs = performance.now()
     await act()
     for (const [i, { deliveries, told }] of this.#load.librdkafka.entries()) {
@@ -157,6 +157,8 @@ class DrillRun {
         longestAckedAt: longest.ackedAt, told: codes
       })
       this.#options.echo?.(`${when}: ${JSON.stringify(this.#watches.at(-1))}`)
+      const surfaced = Object.keys(codes).join(', ')
+      if (quiet && surfaced !== '') this.#history.violation('no error surfaces', `${ZONES[i]}, ${when}: ${surfaced}`)
     }
   }
 
