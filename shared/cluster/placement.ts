@@ -12,9 +12,9 @@ export const NO_NODE = -1
 const NOBODY: ReadonlySet<number> = new Set()
 
 type Placement = {
-  readonly brokers: readonly NodeInfo[]
   readonly leaders: ReadonlyMap<number, number> // shard to node id
   readonly readers: Map<string, ReadonlyMap<number, number>> // zone to (shard to node id), filled on demand
+  readonly zoneBrokers: ReadonlyMap<string, readonly NodeInfo[]> // those that read for a zone
 }
 
 const placements = new WeakMap<ClusterSnapshot, Placement>()
@@ -39,6 +39,11 @@ export function leaderOf(snapshot: ClusterSnapshot, shard: number): number {
   return snapshot.leases?.get(shard)?.nodeId ?? targetOf(snapshot, shard)
 }
 
+/** Whether a zone has a broker: nobody else reads for its clients. */
+export function hasReader(snapshot: ClusterSnapshot, zone: string): boolean {
+  return readingFor(snapshot, zone).length > 0
+}
+
 /**
  * The node id of the broker that reads `shard` for `zone`, or null: the zone has no broker. In the leader's zone it is
  * the leader itself, which has a view anyway. Instead of one that is `unreachable` it is the one that comes next.
@@ -48,14 +53,14 @@ export function zoneReaderOf(
 ): number | null {
   const reader = readersOf(snapshot, zone).get(shard) ?? null
   if (reader === null || !unreachable.has(reader)) return reader
-  return highest('reader', shard, placementOf(snapshot).brokers, zone, unreachable)
+  return highest('reader', shard, readingFor(snapshot, zone), unreachable)
 }
 
 function readersOf(snapshot: ClusterSnapshot, zone: string): ReadonlyMap<number, number> {
   const { readers } = placementOf(snapshot)
   let table = readers.get(zone)
   if (table === undefined) {
-    const brokers = brokersOf(snapshot).filter((node) => node.zone === zone)
+    const brokers = readingFor(snapshot, zone)
     const shards = shardsOf(snapshot)
     const leaders = new Map(shards.map((shard) => [shard, leaderOf(snapshot, shard)]))
     readers.set(zone, (table = assign('reader', shards, brokers, leaders)))
@@ -71,16 +76,16 @@ function readersOf(snapshot: ClusterSnapshot, zone: string): ReadonlyMap<number,
 export function readerOfChunk(
   snapshot: ClusterSnapshot, zone: string, chunk: string, unreachable: ReadonlySet<number> = NOBODY
 ): number | null {
-  return highest('chunk', hashText(chunk), placementOf(snapshot).brokers, zone, unreachable)
+  return highest('chunk', hashText(chunk), readingFor(snapshot, zone), unreachable)
 }
 
-/** The broker of a zone that ranks highest for a key. */
+/** The broker that ranks highest for a key. */
 function highest(
-  use: string, key: number, brokers: readonly NodeInfo[], zone: string, unreachable: ReadonlySet<number>
+  use: string, key: number, brokers: readonly NodeInfo[], unreachable: ReadonlySet<number>
 ): number | null {
   let [owner, ownerRank]: [number | null, number] = [null, -1]
-  for (const { nodeId, zone: nodeZone } of brokers) {
-    if (nodeZone !== zone || unreachable.has(nodeId)) continue
+  for (const { nodeId } of brokers) {
+    if (unreachable.has(nodeId)) continue
     const rank = hashNumbers(use, nodeId, key)
     if (rank > ownerRank) [owner, ownerRank] = [nodeId, rank]
   }
@@ -92,16 +97,27 @@ function placementOf(snapshot: ClusterSnapshot): Placement {
   if (found === undefined) {
     const brokers = brokersOf(snapshot)
     const leaders = assign('leader', shardsOf(snapshot), brokers, new Map())
-    placements.set(snapshot, (found = { brokers, leaders, readers: new Map() }))
+    const byZone = Map.groupBy(snapshot.nodes.filter((node) => node.roles.broker), ({ zone }) => zone)
+    const zoneBrokers = new Map([...byZone].map(([zone, own]) => [zone, staying(own)]))
+    placements.set(snapshot, (found = { leaders, readers: new Map(), zoneBrokers }))
   }
   return found
 }
 
-/** Brokers to place on: those that drain get nothing, unless all do. */
-function brokersOf(snapshot: ClusterSnapshot): NodeInfo[] {
-  const brokers = snapshot.nodes.filter((node) => node.roles.broker)
-  const staying = brokers.filter(({ draining = false }) => !draining)
-  return staying.length > 0 ? staying : brokers
+/** The brokers that read for a zone: where all of its own drain, these go on until they end. */
+function readingFor(snapshot: ClusterSnapshot, zone: string): readonly NodeInfo[] {
+  return placementOf(snapshot).zoneBrokers.get(zone) ?? []
+}
+
+/** Brokers to place on. */
+function brokersOf(snapshot: ClusterSnapshot): readonly NodeInfo[] {
+  return staying(snapshot.nodes.filter((node) => node.roles.broker))
+}
+
+/** Those that drain get nothing, unless all do. */
+function staying(nodes: readonly NodeInfo[]): readonly NodeInfo[] {
+  const rest = nodes.filter(({ draining = false }) => !draining)
+  return rest.length > 0 ? rest : nodes
 }
 
 function shardsOf(snapshot: ClusterSnapshot): number[] {

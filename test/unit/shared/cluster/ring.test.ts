@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { leaderOf, NO_NODE, zoneReaderOf } from '#shared/cluster/placement.ts'
+import { hasReader, leaderOf, NO_NODE, readerOfChunk, zoneReaderOf } from '#shared/cluster/placement.ts'
 import { gatewayForGroup, gatewayOf, gatewaysOf, servingZone } from '#shared/cluster/ring.ts'
 import type { ClusterSnapshot, ListenerInfo, NodeInfo } from '#shared/cluster/membership.ts'
 import { StaticMembership } from '#shared/cluster/static-membership.ts'
@@ -51,6 +51,19 @@ test('ring: a weight of zero names a gateway for nothing, a higher one for more'
   assert.equal(picks.filter((id) => id === 1).length, 0)
   assert(picks.filter((id) => id === 2).length > 250)
   assert.equal(gatewayOf(snapshot, 'az0', TOPIC, 0, { weights: new Map([[1, 0], [2, 0], [3, 0]]) }), null)
+})
+
+test('placement: where all brokers of a zone drain, they read for it until they end', () => {
+  const broker = nodeOf(2, 'az1', { gateway: false, broker: true })
+  const withBrokers = (...nodes: readonly NodeInfo[]): ClusterSnapshot =>
+    ({ ...snapshotOf([]), nodes: [nodeOf(1, 'az1', { gateway: true, broker: false }), ...nodes, nodeOf(4, 'az2')] })
+  const readersIn = (snapshot: ClusterSnapshot): unknown[] =>
+    [hasReader(snapshot, 'az1'), zoneReaderOf(snapshot, 'az1', 0), readerOfChunk(snapshot, 'az1', 'chunk')]
+  const draining = withBrokers({ ...broker, draining: true })
+  assert.deepEqual(readersIn(draining), [true, 2, 2])
+  assert.equal(leaderOf(draining, 0), 4)
+  assert.deepEqual(readersIn(withBrokers({ ...broker, draining: true }, { ...broker, nodeId: 3 })), [true, 3, 3])
+  assert.deepEqual(readersIn(withBrokers()), [false, null, null])
 })
 
 test('placement: without a broker nobody leads', () => {
