@@ -40,7 +40,7 @@ export const zonesScenario: Scenario = {
     })
     try {
       return [
-        ...await whileIdle(zoned, IDLE_SECONDS), ...await leaders(zoned, full ? 60 : 30),
+        ...await whileIdle(zoned, IDLE_SECONDS), ...await leaders(zoned, full ? 60 : 30, full ? 120 : 10),
         ...await crossing(zoned, 30), ...await acks(zoned, full ? 60 : 20)
       ]
     } finally {
@@ -103,10 +103,10 @@ async function acks(zoned: ZonedCluster, seconds: number): Promise<Figure[]> {
 }
 
 /** The first node takes nothing in and nobody reads yet: it leads its third, and no more. */
-async function leaders(zoned: ZonedCluster, seconds: number): Promise<Figure[]> {
+async function leaders(zoned: ZonedCluster, seconds: number, warmSeconds: number): Promise<Figure[]> {
   const elsewhere = places(zoned).slice(1)
   const options = { places: elsewhere, bytesPerSecond: 50 * MB, consumers: false, partitions: LEADER_PARTITIONS }
-  await load(zoned, { ...options, seconds: 10 }) // until its code is compiled
+  await load(zoned, { ...options, seconds: warmSeconds }) // until its code is compiled
   const before = await usedSoFar(zoned)
   await pause(SETTLE_MS)
   const idle = new Use(before, await usedSoFar(zoned))
