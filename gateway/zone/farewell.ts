@@ -44,7 +44,9 @@ export async function sayFarewell(parts: FarewellParts): Promise<boolean> {
   const serving = servingZone(after, zone)
   const hosts = serving === null || serving === zone ? [] : gatewaysOf(after, serving)
   if (hosts.length === 0) return false
-  const guests = Map.groupBy(connected().filter((client) => client.zone !== serving), (client) => client.zone)
+  // Guests whose own zone serves again are on their way home: what is left of them here is an idle connection.
+  const comes = (home: string): boolean => home === zone || gatewaysOf(after, home).length === 0
+  const guests = Map.groupBy(connected().filter((client) => comes(client.zone)), (client) => client.zone)
   const requests =
     [...guests].map(([home, clients]) => ({ zone: home, clients: distinct(clients).slice(0, guestsMax) }))
   const told = await Promise.allSettled(hosts.flatMap((host) => requests.map(

@@ -46,11 +46,14 @@ test('farewell: the last gateway of a zone tells all gateways of the zone that w
   assert.deepEqual([zonesAt(2), zonesAt(3)], [['az1', 'az1', null], ['az1', 'az1', null]])
 })
 
-test('farewell: guests of a zone that goes itself are told on as what they are, and not to their own', async () => {
+test('farewell: guests are told on as what they are, unless their own zone serves again', async () => {
   const guest: ConnectedClient = { host: '/10.0.3.7', clientId: 'app', zone: 'az3' }
   const { farewell, zonesAt } = setUp([nodeOf(1, 'az1'), nodeOf(2, 'az2')], [OURS, THEIRS, guest])
   assert.equal(await farewell(1), true)
   assert.deepEqual(zonesAt(2), ['az1', null, 'az3'])
+  const back = setUp([nodeOf(1, 'az1'), nodeOf(2, 'az2'), nodeOf(3, 'az3')], [OURS, { ...guest, clientId: 'idle' }])
+  assert.equal(await back.farewell(1), true)
+  for (const host of [2, 3]) assert.equal(back.zonesAt(host)[1], null)
 })
 
 test('farewell: where others of the zone serve nobody else is told', async () => {
