@@ -33,6 +33,10 @@ const ABROAD_PER_MILLE = 60 // connections to another zone's gateway though the 
 /** Retriable for clients, and still never right here: nothing damages batches, all topics asked for are there. */
 const NEVER = new Set<number>([KAFKA_ERROR.CORRUPT_MESSAGE, KAFKA_ERROR.UNKNOWN_TOPIC_OR_PARTITION])
 
+/** Told so, clients ask where to go: other gateways, mostly of their own zone. */
+const MOVED = new Set<number>([KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER, KAFKA_ERROR.NOT_COORDINATOR])
+const MOVES_ONE_IN = 4
+
 export class Caller {
   readonly parts: ClientParts
   readonly #open = new Map<Address, Connection>()
@@ -79,6 +83,7 @@ export class Caller {
 
   /** Whether an error code means "again"; a code that may never be said here goes into the history. */
   again(code: number, asked: string): boolean {
+    if (MOVED.has(code) && this.parts.rng.below(MOVES_ONE_IN) === 0) this.wander()
     if (isKafkaErrorRetriable(code) && !NEVER.has(code)) return true
     const { name, history } = this.parts
     history.violation(
