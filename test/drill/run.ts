@@ -14,13 +14,13 @@ const VIOLATIONS_SHOWN = 20
 
 const USAGE = `usage: npm run drill -- [--kills WHOLE_NUMBER] [--seed WHOLE_NUMBER] [--folder KEPT_FOLDER] [--verbose]
        npm run drill -- NAME...|short|all [--partitions WHOLE_NUMBER] [--seed WHOLE_NUMBER] [--folder KEPT_FOLDER]
-                        [--json FILE] [--log-level LEVEL_OF_NODES]
+                        [--json FILE] [--log-level LEVEL_OF_NODES] [--older CHECKOUT]
 names: ${Object.keys(DRILLS).join(', ')}
 `
 const { values, positionals: names } = parseArgs({ allowPositionals: true, options: {
   kills: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' }, folder: { type: 'string' },
   verbose: { type: 'boolean', default: false }, partitions: { type: 'string', default: '1000' },
-  json: { type: 'string' }, 'log-level': { type: 'string', default: 'info' }
+  json: { type: 'string' }, older: { type: 'string' }, 'log-level': { type: 'string', default: 'info' }
 } })
 const [kills, seed, partitions] = [Number(values.kills), Number(values.seed), Number(values.partitions)]
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value > 0
@@ -31,9 +31,9 @@ if (!isCount(kills) || !isCount(partitions) || !Number.isSafeInteger(seed) || un
 
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
 if (names.length > 0) {
-  const { folder: kept, json } = values
+  const { folder: kept, json, older } = values
   const logLevel = values['log-level']
-  const passed = await runDrills({ names, seed, partitions, folder: kept, json, logLevel, print })
+  const passed = await runDrills({ names, seed, partitions, folder: kept, json, logLevel, older, print })
   process.exit(passed === false ? 1 : 0)
 }
 const startedMs = performance.now()

@@ -23,6 +23,7 @@ export type DrillClusterOptions = {
   /** Roles of nodes that the first zone has besides. */
   readonly more?: readonly string[]
   readonly flags?: readonly string[]
+  readonly checkout?: string // that nodes are started from, if not this one
   readonly progress?: (line: string) => void
 }
 
@@ -41,7 +42,7 @@ export class DrillCluster {
 
   /** Starts all of it and resolves when every node serves. */
   static async start(options: DrillClusterOptions): Promise<DrillCluster> {
-    const { folder, layout, more = [], flags = [], progress = (): void => {} } = options
+    const { folder, layout, more = [], flags = [], checkout, progress = (): void => {} } = options
     const net = ZoneNet.create([...ZONES, REDIS, REGION])
     const within = (name: string): Within => (command) => net.on(name, command)
     const started: { stop(): unknown }[] = []
@@ -73,6 +74,7 @@ export class DrillCluster {
         })
       })
       for (const node of nodes) {
+        if (checkout !== undefined) node.checkout = checkout
         node.launch()
         started.push({ stop: () => node.kill() })
       }

@@ -7,7 +7,7 @@ import { askNode } from '#cli/command/http-client.ts'
 import type { Within } from '#infra/local/within.ts'
 import { pause } from '../kill-moments.ts'
 
-const ZONEWISE = fileURLToPath(new URL('../../../cli/zonewise.mjs', import.meta.url))
+const OWN = fileURLToPath(new URL('../../..', import.meta.url))
 const READY_MS_MAX = 60_000
 const POLL_MS = 10
 const HTTP_MS_MAX = 10_000
@@ -27,6 +27,8 @@ export type DrillNodeOptions = {
 
 export class DrillNode {
   readonly options: DrillNodeOptions
+  /** The checkout that its next lives are started from. */
+  checkout = OWN
   readonly #endpointsFile: string
   #child: ChildProcess | null = null
   #exited: Promise<number | null> = Promise.resolve(null)
@@ -57,8 +59,8 @@ export class DrillNode {
     mkdirSync(folder, { recursive: true })
     rmSync(this.#endpointsFile, { force: true })
     const command = within([
-      process.execPath, ZONEWISE, 'start', '--node-id', String(nodeId), '--zone', zone, '--roles', roles,
-      ...listener, '--http', `${host}:${httpPort}`,
+      process.execPath, join(this.checkout, 'cli/zonewise.mjs'), 'start', '--node-id', String(nodeId), '--zone', zone,
+      '--roles', roles, ...listener, '--http', `${host}:${httpPort}`,
       '--data', join(folder, 'data'), '--endpoints-file', this.#endpointsFile, '--log-format', 'json', ...flags
     ])
     const child = spawn(command.file, [...command.args], { stdio: ['ignore', 'pipe', 'pipe'], env })
@@ -94,6 +96,16 @@ export class DrillNode {
   async stop(): Promise<number | null> {
     this.#child?.kill('SIGTERM')
     return this.#exited
+  }
+
+  /** Waits until it ends by itself. @returns the exit code; null: it did not within `withinMs` */
+  async ended(withinMs: number): Promise<number | null> {
+    return Promise.race([this.#exited, pause(withinMs).then(() => null)])
+  }
+
+  /** Of the version that is tested, whatever it was started from. */
+  upgrade(): void {
+    this.checkout = OWN
   }
 
   pause(): void {

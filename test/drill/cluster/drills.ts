@@ -16,6 +16,9 @@ export type DrillContext = {
   watch(when: string, act: () => Promise<void>, given?: { readonly quiet?: boolean }): Promise<void>
   /** Clients were served by another zone, as the ledger knows, and are at home again. */
   homeAgain(): Promise<void>
+  /** A checkout of an older version, for drills that need one. */
+  readonly older: string
+  violation(rule: string, what: string): void
   /** Writes until the partitions of the probes have so many entries in the index. @returns how many they have */
   fill(entries: number): Promise<number>
 }
@@ -26,6 +29,7 @@ export type Drill = {
   readonly more?: readonly string[] // and of nodes that the first zone has besides
   readonly flags?: readonly string[]
   readonly readers?: boolean // of librdkafka and Java that may never be sent back, in the first zone
+  readonly older?: boolean // nodes are started from an older checkout
   readonly light?: boolean // only librdkafka's clients, to measure what they wait for
   /** Messages that nodes log as errors though all is as it should be. */
   readonly errors?: readonly string[]
@@ -38,6 +42,9 @@ const CUT_MS = 15_000
 const AWAY_MS = 5_000
 const BEFORE_MS = 5_000
 const MILLION = 1_000_000
+const RAISED_MS = 15_000
+const REFUSED_MS = 15_000
+const LOOK_MS = 200
 const LOST = ZONES[0]
 const LEFT = ZONES.slice(1)
 const CHUNK_GIVEN_UP = 'chunk given up' // what was in it was not acknowledged
@@ -137,6 +144,11 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
       await probe('after the storm', performance.now())
     }
   },
+  upgrade: {
+    what: 'nodes of an older version replaced one after the other, then one of them back', layout: [BOTH], older: true,
+    errors: ['zonewise: the cluster went on to a version that this software does not know'],
+    act: upgraded
+  },
   ring: ring(20_000),
   'ring-long': ring(600_000),
   'rolling-light': {
@@ -166,6 +178,37 @@ async function restartedAll(
   const restart = async (): Promise<void> => { for (const node of cluster.nodes) await restarted(node) }
   await watch('restarting', restart, { quiet })
   await probe('all restarted', performance.now())
+}
+
+/** Once all are new, what only they can read is written: from then on an old one is refused. */
+async function upgraded({ cluster, older, watch, probe, echo, violation }: DrillContext): Promise<void> {
+  await watch('before', () => pause(BEFORE_MS))
+  await watch('upgrading', async () => {
+    for (const node of cluster.nodes) {
+      node.upgrade()
+      await restarted(node)
+    }
+  })
+  await probe('all upgraded', performance.now())
+  const isRaised = (): boolean => cluster.nodes.some(({ log }) => log.includes('cluster.version is raised'))
+  for (const untilMs = performance.now() + RAISED_MS; !isRaised() && performance.now() < untilMs;) await pause(LOOK_MS)
+  echo(`cluster.version ${isRaised() ? 'is raised' : 'stays: the older version knows as much'}`)
+  if (!isRaised()) return
+  const node = cluster.nodes[0]!
+  await node.stop()
+  node.checkout = older
+  const seen = node.log.length
+  node.launch()
+  const code = await node.ended(REFUSED_MS)
+  const said = node.log.slice(seen)
+  if (code === null || code === 0 || !said.includes('version')) {
+    violation('an older node is refused', `code ${code}: ${said}`)
+  }
+  await node.kill()
+  node.upgrade()
+  node.launch()
+  await node.ready()
+  await probe('the older one was refused', performance.now())
 }
 
 async function killed({ probe }: DrillContext, nodes: readonly DrillNode[], zones: readonly string[]): Promise<void> {

@@ -21,6 +21,7 @@ export type DrillOptions = {
   readonly drill: Drill
   readonly folder: string
   readonly keep: boolean // the folder
+  readonly older?: string | undefined // a checkout, for drills that need one
   readonly python: LibrdkafkaPython
   readonly java: ClientProgram | null // null: this machine has none
   readonly seed: number
@@ -62,6 +63,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   try {
     const cluster = await DrillCluster.start({
       folder, layout: drill.layout, more: drill.more ?? [], progress: echo,
+      ...(drill.older === true && options.older !== undefined ? { checkout: options.older } : {}),
       flags: [...FLAGS, '--log-level', options.logLevel, ...drill.flags ?? []]
     })
     try {
@@ -103,7 +105,9 @@ class DrillRun {
         cluster: this.#cluster, rng: new Rng(seed), echo,
         probe: (when, fromMs, zones) => this.#probe(when, fromMs, zones),
         watch: (when, act, given) =>
-          this.#watch(when, act, given), homeAgain: () => this.#homeAgain(), fill: (entries) => this.#fill(entries)
+          this.#watch(when, act, given), homeAgain: () => this.#homeAgain(),
+        older: this.#options.older ??
+          '', violation: (rule, what) => { this.#history.violation(rule, what) }, fill: (entries) => this.#fill(entries)
       })
       await pause(AFTER_MS)
       await this.#load.finish()

@@ -19,12 +19,13 @@ export type DrillsOptions = {
   readonly folder: string | undefined // kept
   readonly json: string | undefined // a file
   readonly logLevel: string // of the nodes, into the folder
+  readonly older: string | undefined // a checkout of an older version, its packages installed
   readonly print: (line: string) => void
 }
 
 /** @returns whether nothing happened that may never happen; null: this machine allows no network namespaces. */
 export async function runDrills(options: DrillsOptions): Promise<boolean | null> {
-  const { names, seed, partitions, folder, json, logLevel, print } = options
+  const { names, seed, partitions, folder, json, logLevel, older, print } = options
   const obstacle = ZoneNet.obstacle()
   if (obstacle !== null) {
     print(`SKIPPED: ${obstacle}`)
@@ -36,9 +37,13 @@ export async function runDrills(options: DrillsOptions): Promise<boolean | null>
   for (const name of namesOf(names)) {
     const drill = DRILLS[name]!
     print(`== ${name}: ${drill.what}`)
+    if (drill.older === true && older === undefined) {
+      print('SKIPPED: name a checkout of an older version, with its packages installed: --older FOLDER')
+      continue
+    }
     const report = await runDrill({
       name, drill, folder: join(folder ?? temporaryFolder(), `${name}-${process.pid}`), python, java, seed,
-      widePartitions: partitions, logLevel, keep: folder !== undefined, echo: print
+      widePartitions: partitions, logLevel, older, keep: folder !== undefined, echo: print
     })
     reports.push(report)
     const { counts: { sent, acked, read, stored }, violations, warnings } = report
