@@ -5,6 +5,7 @@ import { sleep } from '#shared/runtime/runtime.ts'
 import { ProducerIds } from './api/producer-ids.ts'
 import type { GatewayServices } from './api/handler.ts'
 import { SERVED } from './api/served.ts'
+import { watchZoneReaders } from './fetch/zone-readers.ts'
 import { AnswerBytes } from './listener/answer-bytes.ts'
 import { Listeners } from './listener/listeners.ts'
 import { ListenerMetrics } from './metrics.ts'
@@ -27,6 +28,7 @@ export class Gateway {
   readonly #clientZones: ClientZones
   readonly #services: GatewayServices
   readonly #farewell: FarewellParts
+  readonly #unwatchReaders: () => void
 
   /** The ledger, ingest and fetcher belong to the caller, who starts and stops them. */
   constructor({ network, zones, ...parts }: GatewayParts) {
@@ -41,6 +43,7 @@ export class Gateway {
     this.#listeners = new Listeners(services, SERVED, network, metrics)
     this.#farewell = { ...parts, guestsMax, connected: () => this.#listeners.connected() }
     expectGuests(this.#farewell, guests)
+    this.#unwatchReaders = watchZoneReaders(parts)
   }
 
   /**
@@ -88,6 +91,7 @@ export class Gateway {
 
   /** Accepts nothing more, answers what is in work within `stopDrainMs`, ends all connections. */
   async stop(): Promise<void> {
+    this.#unwatchReaders()
     await this.#listeners.stop()
     this.#clientZones.close()
   }

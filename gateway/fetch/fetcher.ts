@@ -3,7 +3,7 @@
  * wrote, else through the zone's cache. Nothing here ever talks to another zone.
  */
 import { releaseAll } from '#shared/binary/memory-pool.ts'
-import { hasReader, readerOfChunk, zoneReaderOf } from '#shared/cluster/placement.ts'
+import { readerOfChunk, zoneReaderOf } from '#shared/cluster/placement.ts'
 import type { Membership } from '#shared/cluster/membership.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
@@ -39,7 +39,6 @@ export class Fetcher {
   readonly #parts: FetcherParts
   readonly #metrics: FetchMetrics
   readonly #told = new ReadersTold()
-  #hasReader = true // as it was said last
 
   constructor(parts: FetcherParts) {
     this.#parts = parts
@@ -53,7 +52,6 @@ export class Fetcher {
   async plan(request: PlanRequest, signal: AbortSignal): Promise<readonly Planned[]> {
     const { membership, transport, clock, zone, log } = this.#parts
     const { shard } = request
-    this.#noteReader()
     const endMs = clock.monotonicMs() + request.waitMs
     try {
       return await askZone(
@@ -76,16 +74,6 @@ export class Fetcher {
       const errorCode = isDamaged ? KAFKA_ERROR.KAFKA_STORAGE_ERROR : KAFKA_ERROR.NOT_LEADER_OR_FOLLOWER
       return request.partitions.map(() => ({ ...NOTHING, errorCode }))
     }
-  }
-
-  /** A zone that nobody reads for takes what its clients produce, and looks well. */
-  #noteReader(): void {
-    const { membership, zone, log } = this.#parts
-    const isThere = hasReader(membership.current(), zone)
-    if (isThere === this.#hasReader) return
-    this.#hasReader = isThere
-    if (isThere) log.info('the zone has a broker again', { zone })
-    else log.warn('the zone has no broker, so its clients can read nothing: start one there', { zone })
   }
 
   /**

@@ -91,3 +91,14 @@ test('gateway: nobody is waited for where nobody is connected, or where clients 
   assert.deepEqual([alone.over, t.unlisted], [true, []])
   await t.stop()
 })
+
+test('gateway: that nobody reads for its zone is said once, and so is that somebody does again', async () => {
+  const t = await setUp()
+  const ours = nodeOf(1, 'az1', { roles: { gateway: true, broker: false } })
+  t.membership.set(snapshotOf([ours, nodeOf(3, 'az2')], 2))
+  t.membership.set(snapshotOf([ours, nodeOf(3, 'az2'), nodeOf(4, 'az2')], 3))
+  assert.deepEqual(t.log.of('warn'), ['the zone has no broker, so its clients can read nothing: start one there'])
+  t.membership.set(snapshotOf([ours, nodeOf(2, 'az1'), nodeOf(3, 'az2')], 4))
+  assert(t.log.of('info').includes('the zone has a broker again'))
+  await t.stop()
+})
