@@ -10,7 +10,7 @@ import {
 } from '#shared/journal/journal.ts'
 import { refusingJournal } from '#shared/journal/refusing-journal.ts'
 import type { Log } from '#shared/log/log.ts'
-import type { Runtime } from '#shared/runtime/runtime.ts'
+import type { Cancel, Runtime } from '#shared/runtime/runtime.ts'
 import type { Transport } from '#shared/transport/transport.ts'
 import { FeedReceiver } from './feed-receiver.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
@@ -41,6 +41,7 @@ type Kept = {
   view: ViewRunner | null // once it is open
   fedBy: number // node, or NO_NODE
   asks: number // for a feed, in vain, since it was fed last
+  cancelAsk: Cancel // of the next one
   stopTail: (() => void) | null
   failing: boolean
 }
@@ -114,13 +115,16 @@ export class ViewKeeper implements ShardViews {
 
   stop(): void {
     this.#stopping = true
-    for (const kept of this.#kept.values()) kept.stopTail?.()
+    for (const kept of this.#kept.values()) {
+      kept.cancelAsk()
+      kept.stopTail?.()
+    }
   }
 
   #open(shard: number): Kept {
     const kept: Kept = {
       opened: this.#openView(shard).then((view) => { kept.view = view; return view }),
-      view: null, fedBy: NO_NODE, asks: 0, stopTail: null, failing: false
+      view: null, fedBy: NO_NODE, asks: 0, cancelAsk: () => {}, stopTail: null, failing: false
     }
     this.#kept.set(shard, kept)
     // A view that could not be opened is forgotten, so that the next reader tries again.
@@ -152,6 +156,7 @@ export class ViewKeeper implements ShardViews {
   #close(shard: number, kept: Kept): void {
     this.#kept.delete(shard)
     this.#wanting.delete(shard)
+    kept.cancelAsk()
     kept.stopTail?.()
     if (kept.fedBy !== NO_NODE) this.#background(shard, this.#receiver.unsubscribe(kept.fedBy, [shard]))
   }
@@ -234,7 +239,10 @@ export class ViewKeeper implements ShardViews {
   /** A leader that was just taking up the shard, as at a start, is asked again soon. */
   #askAgain(shard: number, kept: Kept): void {
     const delayMs = Math.min(ASK_AGAIN_MS_MAX, ASK_AGAIN_MS * 2 ** Math.min(kept.asks++, 10))
-    this.#parts.runtime.timer.after(delayMs, () => { if (this.#kept.get(shard) === kept) this.#followLeader(shard) })
+    kept.cancelAsk() // each change of the cluster asks, too: without this each would go on for itself
+    kept.cancelAsk = this.#parts.runtime.timer.after(delayMs, () => {
+      if (this.#kept.get(shard) === kept) this.#followLeader(shard)
+    })
   }
 
   /** Without a feed, the journal itself is followed. */

@@ -12,8 +12,9 @@ export class Coalesced<T> {
   }
 
   run(): Promise<T> {
+    if (this.#next !== null) return this.#next // it may be about to begin, behind one that has ended in this turn
     if (this.#running === null) return this.#start()
-    return (this.#next ??= this.#running.then(() => this.#start(), () => this.#start()))
+    return (this.#next = this.#running.then(() => this.#start(), () => this.#start()))
   }
 
   /** Resolves when the run under way, if there is one, has ended, whatever its outcome. */

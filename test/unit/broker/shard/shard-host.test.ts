@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import { leaderOf } from '#shared/cluster/placement.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { JournalEnd, ShardJournal } from '#shared/journal/journal.ts'
+import { subscribeCall } from '#shared/rpc/feed.ts'
 import { entryOf, ShardCluster } from '#test/support/shard-cluster.ts'
 import { snapshotOf } from '#test/support/snapshots.ts'
 
@@ -110,6 +111,26 @@ test('shard-host: why a shard cannot be taken up is said once, and again when th
   reason = null
   await cluster.runtime.advance(2_000)
   assert.deepEqual(host.missing(), [])
+  cluster.stop()
+})
+
+test('shard-host: however often the cluster changes, a shard that nobody leads is asked for by one call at a time', async () => {
+  const { wrap } = holdLead(FIRST) // for ever
+  const cluster = await ShardCluster.start(2, [1, 2], { journal: wrap })
+  const opened = cluster.host(OTHER).view(0)
+  await cluster.runtime.advance(500)
+  await opened
+  for (let turn = 0; turn < 20; turn++) {
+    cluster.setMembers([1, 2])
+    await cluster.runtime.advance(100)
+  }
+  let asked = 0
+  cluster.hub.fault = (from, _to, { id }) => {
+    if (id === subscribeCall.id && from === OTHER) asked += 1
+    return null
+  }
+  await cluster.runtime.advance(20_000)
+  assert(asked > 0 && asked <= 12, `asked ${asked} times in 20 s`) // every 2 s
   cluster.stop()
 })
 
