@@ -1,29 +1,41 @@
 /**
  * Sockets in memory under virtual time. Bytes arrive late, in order, cut at random places, and are overwritten after
- * the call that hands them over, as a real receive buffer is. Connections may be reset; those of a dead host are.
+ * the call that hands them over, as a real receive buffer is. Connections may be reset, in the middle of what they
+ * carry; those of a dead host end. Between hosts that are cut off from each other bytes are held until they can pass,
+ * and nobody hears of an end. What stands still neither reads nor hears of anything.
  */
 import type { Rng } from '#shared/runtime/rng.ts'
 import type { Listening, Network, Socket, SocketHandlers } from '#shared/runtime/network.ts'
+import { type End, SimConnection } from './sim-connection.ts'
 import type { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
+import { RETRY_MS } from './way.ts'
 
 export type NetworkFaults = { delayMsMin: number; delayMsMax: number; piecesMax: number }
 
 export const CALM_NETWORK: Readonly<NetworkFaults> = { delayMsMin: 0.1, delayMsMax: 1, piecesMax: 2 }
 
 type Accept = (socket: Socket) => SocketHandlers
+type Dialled = { readonly from: HostNetwork; readonly name: string; readonly port: number }
 
 const FIRST_PORT = 40_000
+const DIAL_MS_MAX = 10_000
 const RESET = new Error('connection reset')
 const REFUSED = new Error('connection refused')
+const UNREACHABLE = new Error('no route to host')
+const SILENT = new Error('connection timed out')
 
 export class SimNetwork {
   readonly faults: NetworkFaults = { ...CALM_NETWORK }
   readonly time: VirtualTime
   readonly rng: Rng
   readonly trace: Trace
+  /** Whether nothing that one host sends arrives at another. */
+  isCut: (from: string, to: string) => boolean = () => false
+  /** Whether what a process had written may still arrive after its death, as its kernel sends it. */
+  lingers = false
   readonly #listeners = new Map<string, { readonly accept: Accept; readonly host: HostNetwork }>()
-  readonly connections = new Set<SimConnection>()
+  readonly #connections = new Set<SimConnection>()
   #nextPort = FIRST_PORT
   #nextId = 1
 
@@ -56,30 +68,71 @@ export class SimNetwork {
 
   dial(from: HostNetwork, name: string, port: number, handlers: SocketHandlers): Promise<Socket> {
     return new Promise((resolve, reject) => {
-      this.time.after(this.delayMs(), () => {
-        const listener = this.#listeners.get(`${name}:${port}`)
-        if (listener === undefined || !from.alive) return reject(REFUSED)
-        const connection = new SimConnection(this, this.#nextId++, from, listener.host)
-        this.connections.add(connection)
-        this.trace.add(`${this.time.nowMs} connect ${connection.id} ${from.address} ${name}`)
-        connection.client.handlers = handlers
-        const accepted = listener.accept(connection.server)
-        if (connection.open) connection.server.handlers = accepted
-        resolve(connection.client)
-      })
+      const untilMs = this.time.nowMs + DIAL_MS_MAX
+      const knock = (retryMs: number): void => {
+        const fail = (error: Error): void => { from.awake(() => { reject(error) }) }
+        if (!this.isCut(from.address, name) && !this.isCut(name, from.address)) {
+          const socket = this.#connect({ from, name, port }, handlers)
+          return socket === null ? fail(REFUSED) : from.awake(() => { resolve(socket) })
+        }
+        if (retryMs === RETRY_MS.min && this.rng.below(3) === 0) return fail(UNREACHABLE)
+        if (this.time.nowMs >= untilMs) return fail(SILENT)
+        this.time.after(retryMs, () => { knock(Math.min(2 * retryMs, RETRY_MS.max)) })
+      }
+      this.time.after(this.delayMs(), () => { knock(RETRY_MS.min) })
     })
   }
 
   /** Resets each open connection with a chance of `perMille`. */
   resetSome(perMille: number): void {
-    for (const connection of [...this.connections]) if (this.rng.below(1_000) < perMille) connection.break(RESET)
+    for (const connection of [...this.#connections])
+      if (this.rng.below(1_000) < perMille) connection.break(RESET, null)
+  }
+
+  /** Resets what is open between two hosts. */
+  resetBetween(one: string, other: string): void {
+    for (const connection of [...this.#connections]) {
+      const { client: { host: { address: from } }, server: { host: { address: to } } } = connection
+      if ((from === one && to === other) || (from === other && to === one)) connection.break(RESET, null)
+    }
+  }
+
+  /** A host is dead: the other ends see a reset, or an end behind what is on its way. */
+  endOf(host: HostNetwork): void {
+    for (const connection of [...this.#connections]) {
+      const end = connection.endOn(host)
+      if (end === null) continue
+      if (this.lingers && this.rng.below(2) === 0) end.finish()
+      else connection.break(RESET, end)
+    }
+  }
+
+  #connect({ from, name, port }: Dialled, handlers: SocketHandlers): Socket | null {
+    const listener = this.#listeners.get(`${name}:${port}`)
+    if (listener === undefined || !from.alive) return null
+    const { time, rng, trace, faults } = this
+    const connection = new SimConnection({
+      time, rng, trace, faults, delayMs: () => this.delayMs(), isCut: (one, other) => this.isCut(one, other),
+      gone: (closed) => { this.#connections.delete(closed) }
+    }, this.#nextId++, from, listener.host)
+    this.#connections.add(connection)
+    trace.add(`${time.nowMs} connect ${connection.id} ${from.address} ${name}`)
+    const { client, server } = connection
+    client.handlers = handlers
+    listener.host.awake(() => {
+      if (!connection.open) return
+      const accepted = listener.accept(server)
+      if (connection.open) server.handlers = accepted
+    })
+    return client
   }
 }
 
-export class HostNetwork implements Network {
+export class HostNetwork implements Network, End {
   readonly #network: SimNetwork
   readonly address: string
   readonly #kills: (() => void)[] = []
+  readonly #asleep: (() => void)[] = [] // what waits until the machine wakes up, in order
   alive = true
   /** How long the machine stands still from now on: nothing arrives before. */
   frozenMs: () => number = () => 0
@@ -90,6 +143,7 @@ export class HostNetwork implements Network {
   }
 
   async listen(host: string, port: number, accept: Accept): Promise<Listening> {
+    if (!this.alive) await new Promise(() => {})
     return this.#network.bind(this, host, port, accept)
   }
 
@@ -101,150 +155,24 @@ export class HostNetwork implements Network {
     this.#kills.push(fn)
   }
 
-  /** The machine dies: nothing of it is ever called again, the other ends see a reset. */
+  awake(fn: () => void): void {
+    if (!this.alive) return
+    if (this.#asleep.length === 0 && this.frozenMs() === 0) return fn()
+    this.#asleep.push(fn)
+    if (this.#asleep.length === 1) this.#wakeLater()
+  }
+
+  /** The machine dies: nothing of it is ever called again. */
   kill(): void {
     this.alive = false
     for (const fn of this.#kills) fn()
-    for (const connection of [...this.#network.connections]) if (connection.touches(this)) connection.break(RESET)
-  }
-}
-
-class SimConnection {
-  readonly network: SimNetwork
-  readonly id: number
-  readonly client: SimSocket
-  readonly server: SimSocket
-  open = true
-
-  constructor(network: SimNetwork, id: number, from: HostNetwork, to: HostNetwork) {
-    this.network = network
-    this.id = id
-    this.client = new SimSocket(this, from, to.address)
-    this.server = new SimSocket(this, to, from.address)
-    this.client.peer = this.server
-    this.server.peer = this.client
+    this.#network.endOf(this)
   }
 
-  touches(host: HostNetwork): boolean {
-    return this.client.host === host || this.server.host === host
-  }
-
-  /** Both ends are closed: what is on its way is lost. */
-  break(error: Error | null): void {
-    if (!this.open) return
-    this.open = false
-    const { network } = this
-    network.connections.delete(this)
-    network.trace.add(`${network.time.nowMs} closed ${this.id} ${error?.message ?? 'end'}`)
-    for (const socket of [this.client, this.server]) {
-      network.time.after(network.delayMs(), () => socket.tellClosed(error))
-    }
-  }
-}
-
-type Flying = { readonly chunks: readonly Uint8Array[]; readonly bytes: number }
-
-class SimSocket implements Socket {
-  readonly #connection: SimConnection
-  readonly host: HostNetwork
-  readonly remoteAddress: string
-  readonly remotePort: number
-  peer: SimSocket | null = null
-  handlers: SocketHandlers | null = null
-  bufferedBytes = 0
-  #paused = false
-  readonly #untaken: (() => void)[] = [] // of writes under way, oldest first
-  #held: Flying[] = [] // arrived while this end does not read, or stands still
-  #arrivesMs = 0 // of the newest write
-  #closed = false
-
-  constructor(connection: SimConnection, host: HostNetwork, remoteAddress: string) {
-    this.#connection = connection
-    this.host = host
-    this.remoteAddress = remoteAddress
-    this.remotePort = FIRST_PORT + (connection.id % 20_000)
-  }
-
-  write(chunks: readonly Uint8Array[], taken: () => void = () => {}): void {
-    const { open, network } = this.#connection
-    if (!this.host.alive) return
-    if (!open) return network.time.soon(taken)
-    this.#untaken.push(taken)
-    let bytes = 0
-    for (const chunk of chunks) bytes += chunk.byteLength
-    this.bufferedBytes += bytes
-    const flying = { chunks, bytes }
-    this.#later(() => { if (this.#connection.open) this.peer?.receive(flying) })
-  }
-
-  pause(): void {
-    this.#paused = true
-  }
-
-  resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    this.#connection.network.time.soon(() => this.#deliverHeld())
-  }
-
-  end(): void {
-    if (this.host.alive) this.#later(() => this.#connection.break(null))
-  }
-
-  destroy(): void {
-    if (this.host.alive) this.#connection.break(null)
-  }
-
-  receive(flying: Flying): void {
-    this.#held.push(flying)
-    this.#deliverHeld()
-  }
-
-  #deliverHeld(): void {
-    while (!this.#paused && this.#held.length > 0) {
-      const frozenMs = this.host.frozenMs()
-      if (frozenMs > 0) return void this.#connection.network.time.after(frozenMs, () => this.#deliverHeld())
-      this.#deliver(this.#held.shift()!)
-    }
-  }
-
-  tellClosed(error: Error | null): void {
-    if (this.#closed) return
-    this.#closed = true
-    const { handlers } = this
-    this.handlers = null
-    if (!this.host.alive) return
-    for (const taken of this.#untaken.splice(0)) taken()
-    handlers?.closed(error)
-  }
-
-  #deliver({ chunks, bytes }: Flying): void {
-    const { network, open } = this.#connection
-    if (!open || !this.host.alive) return
-    const joined = Buffer.concat(chunks)
-    const side = this === this.#connection.client ? 'client' : 'server'
-    network.trace.add(`${network.time.nowMs} data ${this.#connection.id} to ${side} ${bytes}`)
-    for (let from = 0; from < joined.length && this.#connection.open;) {
-      const to = network.rng.below(network.faults.piecesMax) === 0 ? joined.length : from +
-        1 + network.rng.below(joined.length - from)
-      const piece = Buffer.from(joined.subarray(from, to))
-      this.handlers?.data(piece)
-      piece.fill(0xee)
-      from = to
-    }
-    this.peer?.sent(bytes)
-  }
-
-  sent(bytes: number): void {
-    this.bufferedBytes -= bytes
-    if (this.host.alive) this.#untaken.shift()?.()
-    if (this.bufferedBytes === 0 && this.#connection.open && this.host.alive) this.handlers?.drain()
-  }
-
-  /** Keeps the order of what this end does. */
-  #later(fn: () => void): void {
-    const { network } = this.#connection
-    this.#arrivesMs = Math.max(this.#arrivesMs, network.time.nowMs + network.delayMs())
-    network.time.at(this.#arrivesMs, fn)
+  #wakeLater(): void {
+    this.#network.time.after(this.frozenMs(), () => {
+      if (this.frozenMs() > 0) return this.#wakeLater()
+      while (this.alive && this.#asleep.length > 0) this.#asleep.shift()!()
+    })
   }
 }

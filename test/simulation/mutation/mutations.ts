@@ -16,6 +16,7 @@ import {
   giveUpAlone, hearLate, hearLateSomewhere, missWakeUps, neverFresh, patchWrongOffsets, skipBarriers,
   skipCatalogBarriers, skipGroups, skipSteps, takeAnySuccessor, trustNewcomers
 } from './reader-bugs.ts'
+import { keepInFlight, reuseSlots, waitForFailed } from './stream-bugs.ts'
 
 export type Mutation = {
   readonly bug: string
@@ -39,14 +40,18 @@ const QUIET_MS = 400
 const KiB = 1_024
 const MiB = 1_024 * KiB
 
-type Wanted = Partial<Omit<Layout, 'gateway' | 'broker'>> & {
+type Wanted = Partial<Omit<Layout, 'gateway' | 'broker' | 'transport'>> & {
   readonly gateway?: Partial<Layout['gateway']>; readonly broker?: Partial<Layout['broker']>
+  readonly transport?: Partial<Layout['transport']>
 }
 
-function shape(faults: readonly FaultKind[], { gateway, broker, ...wanted }: Wanted = {}): (drawn: Layout) => Layout {
+function shape(
+  faults: readonly FaultKind[], { gateway, broker, transport, ...wanted }: Wanted = {}
+): (drawn: Layout) => Layout {
   return (drawn) => ({
-    ...drawn, ground: 'remote', memberCount: 0, topicsChange: false, faults, quietMs: QUIET_MS, ...wanted,
-    gateway: { ...drawn.gateway, ...gateway }, broker: { ...drawn.broker, ...broker }
+    ...drawn, ground: 'remote', carrier: 'in-process', memberCount: 0, topicsChange: false, faults, quietMs: QUIET_MS, ...wanted,
+    gateway: { ...drawn.gateway, ...gateway }, broker: { ...drawn.broker, ...broker },
+    transport: { ...drawn.transport, ...transport }
   })
 }
 
@@ -188,7 +193,25 @@ export const CLUSTER_BUGS: Readonly<Record<string, Mutation>> = {
   }
 }
 
-export const MUTATIONS: Readonly<Record<string, Mutation>> = { ...LEADER_BUGS, ...READER_BUGS, ...CLUSTER_BUGS }
+const SOCKETS = { ground: 'cluster', carrier: 'network' } as const
+
+export const STREAM_BUGS: Readonly<Record<string, Mutation>> = {
+  'reuse-slots': {
+    bug: 'an answer that another call takes for its own', rules: [DAMAGED, ...LOST], plant: reuseSlots,
+    shape: shape(['network', 'cut'], SOCKETS)
+  },
+  'keep-in-flight': {
+    bug: 'a bound of bytes in flight that never falls', rules: ['all ends well'], plant: keepInFlight,
+    shape: shape([], { ...SOCKETS, transport: { rpcInFlightBytesMax: 32 * KiB } })
+  },
+  'wait-for-failed': {
+    bug: 'a dial that failed and is taken for one under way', rules: ['all ends well'], plant: waitForFailed,
+    shape: shape(['crash', 'partition'], SOCKETS)
+  }
+}
+
+export const MUTATIONS: Readonly<Record<string, Mutation>> =
+  { ...LEADER_BUGS, ...READER_BUGS, ...CLUSTER_BUGS, ...STREAM_BUGS }
 
 /** The three that every run of the tests plants; the others are planted by `npm test -- bugs`. */
 export const NAMED_BUGS: Readonly<Record<string, Mutation>> = {

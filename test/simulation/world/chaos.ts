@@ -6,7 +6,7 @@ import { ClusterGround } from './cluster-ground.ts'
 import { clusterFaults, type ClusterFaultKind } from './cluster-chaos.ts'
 import { calm, calmAll } from './faults.ts'
 import { LocalGround } from './ground.ts'
-import type { Machine } from './machine.ts'
+import { hostOf, type Machine } from './machine.ts'
 import type { FaultKind } from './settings.ts'
 import type { World } from './world.ts'
 
@@ -170,11 +170,14 @@ export class Chaos {
   }
 
   async #cut(): Promise<void> {
-    const pair = `${this.#rng.pick(this.#world.nodeIds)}-${this.#rng.pick(this.#world.nodeIds)}`
+    const { network, nodeIds, layout: { carrier }, faults: { cuts } } = this.#world
+    const [one, other] = [this.#rng.pick(nodeIds), this.#rng.pick(nodeIds)]
+    const pair = `${one}-${other}`
     this.#note(`cut ${pair}`)
-    this.#world.faults.cuts.add(pair)
+    if (carrier === 'network' && this.#rng.below(2) === 0) network.resetBetween(hostOf(one), hostOf(other))
+    cuts.add(pair)
     await this.#pause(3_000)
-    this.#world.faults.cuts.delete(pair)
+    cuts.delete(pair)
   }
 
   async #networkTrouble(): Promise<void> {

@@ -21,6 +21,7 @@ export class Life {
   readonly name: string
   readonly runtime: Runtime
   readonly #parts: LifeParts
+  readonly #ends: (() => void)[] = []
   #alive = true
   #thawsMs = 0
   /** What the machine's wall clock is wrong by. */
@@ -53,6 +54,13 @@ export class Life {
 
   end(): void {
     this.#alive = false
+    for (const fn of this.#ends.splice(0)) fn()
+  }
+
+  /** Calls `fn` when it ends: at once, if it has. */
+  onEnd(fn: () => void): void {
+    if (this.#alive) this.#ends.push(fn)
+    else fn()
   }
 
   /** Stands still for `ms`, as a process that is not scheduled: no timer, no answer, no byte comes in. */

@@ -10,7 +10,6 @@ import type { Rng } from '#shared/runtime/rng.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import type { InProcessNetwork } from '#shared/transport/in-process.ts'
 import type { Transport } from '#shared/transport/transport.ts'
-import type { HostNetwork } from '../engine/sim-network.ts'
 import type { Trace } from '../engine/trace.ts'
 import type { VirtualTime } from '../engine/virtual-time.ts'
 import type { Footing } from './ground.ts'
@@ -38,7 +37,6 @@ export type MachineParts = {
 export type RunningNode = {
   readonly node: ZonewiseNode
   readonly info: NodeInfo
-  readonly host: HostNetwork
   /** Ends at once, as a crash would. */
   readonly kill: () => void
   /** Where somebody tells it who lives. */
@@ -94,8 +92,7 @@ export class Machine {
     this.#running = null
     running.life.end()
     running.footing?.end()
-    for (const [nodeId, { host, kill }] of running.nodes) {
-      host.kill()
+    for (const [nodeId, { kill }] of running.nodes) {
       hub.detach(nodeId)
       kill()
     }

@@ -19,6 +19,8 @@ export type NodeMakerParts = {
   readonly hub: InProcessNetwork
   readonly ledger: Ledger
   readonly seams: Seams
+  /** Takes what a handler threw by a bug. */
+  readonly onBug: (error: unknown) => void
   readonly logOf: (node: string, life: Life) => Log
 }
 
@@ -33,6 +35,7 @@ export function commonParts(
 ): Common & { readonly network: HostNetwork } {
   const host = network.host(hostOf(nodeId))
   host.frozenMs = () => life.frozenMs
+  life.onEnd(() => { host.kill() })
   const store = new MeasuredStore(footing.store, { ledger, zone, clock: life.runtime.clock })
   return {
     memory: new MemoryPool({ regionBytes: MEMORY_REGION_BYTES, poison: true }),

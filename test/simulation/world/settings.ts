@@ -2,6 +2,7 @@
 import { brokerSettings, type BrokerSettings } from '#broker/config.ts'
 import { gatewaySettings, type GatewaySettings } from '#gateway/config.ts'
 import type { Rng } from '#shared/runtime/rng.ts'
+import { transportSettings, type TransportSettings } from '#shared/transport/config.ts'
 
 export type NodeLayout = {
   readonly nodeId: number; readonly zone: string;
@@ -18,6 +19,8 @@ export type Layout = {
    * disk. `cluster`: they find out by leases in a Redis, as the nodes of a real cluster do.
    */
   readonly ground: 'remote' | 'local' | 'cluster'
+  /** What carries the calls of nodes: the carrier of one process, or on `cluster` ground streams over sockets. */
+  readonly carrier: 'in-process' | 'network'
   /** What may go wrong: few kinds together show what all at once would hide. */
   readonly faults: readonly FaultKind[]
   readonly quietMs: number // mean of the pauses between two faults
@@ -30,6 +33,7 @@ export type Layout = {
   readonly topicsChange: boolean
   readonly gateway: GatewaySettings
   readonly broker: BrokerSettings
+  readonly transport: TransportSettings
   readonly lease: { readonly leaseMs: number; readonly leaseRenewMs: number }
 }
 
@@ -49,6 +53,16 @@ export const FAULTS: Readonly<Record<Layout['ground'], readonly FaultKind[]>> = 
   ]
 }
 
+/** A layout on another ground, or with another carrier, and what goes wrong there. */
+export function placed(layout: Layout, place: Pick<Layout, 'ground' | 'carrier'>): Layout {
+  return { ...layout, ...place, faults: faultsOf(place, FAULTS[place.ground]) }
+}
+
+/** Calls get lost, late and twice only where no stream carries them; streams break and are held. */
+function faultsOf({ carrier }: Pick<Layout, 'carrier'>, faults: readonly FaultKind[]): readonly FaultKind[] {
+  return carrier === 'in-process' ? faults : faults.map((kind) => (kind === 'rpc' ? 'cut' : kind))
+}
+
 export function drawLayout(rng: Rng): Layout {
   const roles = [BOTH, { gateway: true, broker: false }, { gateway: false, broker: true }]
   const extra = Array.from({ length: rng.below(3) }, () => ({ zone: rng.pick(ZONES), roles: rng.pick(roles) }))
@@ -56,15 +70,19 @@ export function drawLayout(rng: Rng): Layout {
   const ground = rng.below(3) === 0 ? 'local' : 'remote'
   const faults = drawFaults(ground, rng)
   const drawn = {
-    ground, faults, quietMs: rng.pick([300, 900, 900, 2_000]),
+    ground, carrier: 'in-process', faults, quietMs: rng.pick([300, 900, 900, 2_000]),
     nodes: all.map((node, i) => ({ nodeId: i + 1, ...node })), shardCount: 1 + rng.below(6),
     topics: [{ name: 'orders', partitionCount: 3 }, { name: 'clicks', partitionCount: 1 }],
     memberCount: rng.pick([0, 2, 4]), topicsChange: rng.below(2) === 0,
     gateway: drawGateway(rng), broker: drawBroker(rng)
   } as const
   const lease = rng.pick(LEASES)
-  if (rng.below(2) === 0) return { ...drawn, lease }
-  return { ...drawn, lease, ground: 'cluster', faults: drawFaults('cluster', rng) }
+  if (rng.below(2) === 0) return { ...drawn, lease, transport: drawTransport(rng) }
+  const ofCluster = drawFaults('cluster', rng)
+  const carrier = rng.pick(['in-process', 'network'] as const)
+  return {
+    ...drawn, lease, ground: 'cluster', carrier, faults: faultsOf({ carrier }, ofCluster), transport: drawTransport(rng)
+  }
 }
 
 function drawFaults(ground: Layout['ground'], rng: Rng): readonly FaultKind[] {
@@ -91,5 +109,15 @@ function drawBroker(rng: Rng): BrokerSettings {
     readCacheBytesMax: rng.pick([16 * KiB, MiB]), readsMax: rng.pick([2, 64]), readAheadBytes: rng.pick([0, 0, KiB]),
     readAheadBytesMax: 64 * KiB, planRunsMax: rng.pick([4, 16, 64]), catalogStepTimeoutMs: 2_000,
     groupInitialRebalanceDelayMs: rng.pick([0, 200]), groupMinSessionTimeoutMs: 500
+  }
+}
+
+function drawTransport(rng: Rng): TransportSettings {
+  return {
+    ...transportSettings.defaults(),
+    rpcSecret: 'what all simulated nodes know', rpcCallsMax: rng.pick([64, 4_096]),
+    rpcWindowBytes: rng.pick([1, MiB]), rpcAnswerBytesMax: rng.pick([1, MiB]),
+    rpcDialTimeoutMs: rng.pick([500, 3_000]), rpcReconnectMaxMs: rng.pick([100, 1_000]),
+    ...rng.pick([{ rpcPingMs: 100, rpcSilenceMs: 400 }, { rpcPingMs: 500, rpcSilenceMs: 3_000 }])
   }
 }

@@ -94,6 +94,6 @@ export class ToldNodes {
     const node = new ZonewiseNode({
       ...common, info, membership: told, transport: seams.transport?.(transport, life) ?? transport, onFatal
     })
-    return { node, info, told, host: common.network, kill: () => node.kill() }
+    return { node, info, told, kill: () => node.kill() }
   }
 }

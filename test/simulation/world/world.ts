@@ -55,17 +55,15 @@ export class World {
     this.layout = layout
     this.#history = history
     this.network = new SimNetwork(time, rng.fork(), trace)
-    this.#hub = new InProcessNetwork({
-      ledger: this.ledger, timer: time,
-      onBug: (error) => this.#history.violation(
-        'no handler fails', unlike('an answer', error instanceof Error ? error.stack ?? error.message : String(error))
-      )
-    })
+    const onBug = (error: unknown): void => this.#history.violation(
+      'no handler fails', unlike('an answer', error instanceof Error ? error.stack ?? error.message : String(error))
+    )
+    this.#hub = new InProcessNetwork({ ledger: this.ledger, timer: time, onBug })
     this.#hub.fault = (from, to, { name }) => this.#faultOf(from, to, name)
     const ground = { time, rng: rng.fork(), faults: this.faults, shardCount: layout.shardCount }
     const logOf = (node: string, life: Life): SimLog =>
       new SimLog({ node, time, trace, history, alive: () => life.alive })
-    const maker = { layout, network: this.network, hub: this.#hub, ledger: this.ledger, seams, logOf }
+    const maker = { layout, network: this.network, hub: this.#hub, ledger: this.ledger, seams, onBug, logOf }
     let begin: MachineParts['begin']
     if (layout.ground === 'cluster') {
       const witness = new Witness(history)
@@ -81,6 +79,12 @@ export class World {
     const machines = layout.ground === 'local' ? [layout.nodes] : layout.nodes.map((node) => [node])
     this.machines = machines.map((nodes, i) =>
       new Machine({ name: `m${i + 1}`, nodes, time, trace, rng: rng.fork(), hub: this.#hub, begin }))
+    this.network.lingers = layout.carrier === 'network'
+    const nodeOf = new Map(this.nodeIds.map((nodeId) => [hostOf(nodeId), nodeId]))
+    this.network.isCut = (one, other) => {
+      const [from, to] = [nodeOf.get(one), nodeOf.get(other)]
+      return from !== undefined && to !== undefined && this.#isParted(from, to)
+    }
   }
 
   get nodeIds(): readonly number[] {
@@ -136,12 +140,18 @@ export class World {
     for (const { footing } of this.machines) footing?.applyFaults()
   }
 
+  /** Whether nothing that one node sends arrives at the other. */
+  #isParted(from: number, to: number): boolean {
+    const { cuts, links } = this.faults
+    if (cuts.size > 0 && (cuts.has(`${from}-${to}`) || cuts.has(`${to}-${from}`))) return true
+    return links.size > 0 && isCut(this.faults, this.machineOf(from).name, this.machineOf(to).name)
+  }
+
   #faultOf(from: number, to: number, name: string): Fault {
-    const { rng, time, faults: { cuts, rpc: { delayMsMax, inOrder, dropPerMille, twicePerMille, only } } } = this
-    const cut = cuts.has(`${from}-${to}`) || cuts.has(`${to}-${from}`)
+    const { rng, time, faults: { rpc: { delayMsMax, inOrder, dropPerMille, twicePerMille, only } } } = this
     const happens = (perMille: number): boolean => (only === null || only === name) && rng.below(1_000) < perMille
+    const dropRequest = this.#isParted(from, to) || happens(dropPerMille)
     const [own, other] = [this.machineOf(from).name, this.machineOf(to).name]
-    const dropRequest = cut || isCut(this.faults, own, other) || happens(dropPerMille)
     const dropReply = isCut(this.faults, other, own) || happens(dropPerMille)
     const again = TWICE.has(name) && happens(twicePerMille)
     const pair = `${from}-${to}`

@@ -1,0 +1,22 @@
+/** Bugs of the streams between nodes: those only calls that go over sockets can show. */
+import { CallingStream } from '#shared/transport/calling-stream.ts'
+import { InFlightBytes } from '#shared/transport/in-flight-bytes.ts'
+import { Peer } from '#shared/transport/peer.ts'
+import { patch, type Undo } from './patch.ts'
+
+/** A caller that uses the slot of a call again as soon as it gave it up: the answer may be on its way. */
+export function reuseSlots(): Undo {
+  return patch(CallingStream.prototype, 'givenUp', () => function (this: CallingStream, { slot }) {
+    if (this.callCount > 0) this.dropped(slot)
+  })
+}
+
+/** Bytes in flight that are never given back: their bound is met for good. */
+export function keepInFlight(): Undo {
+  return patch(InFlightBytes.prototype, 'remove', () => () => {})
+}
+
+/** A dial that failed and is taken for one under way: calls wait for it, and nobody dials again. */
+export function waitForFailed(): Undo {
+  return patch(Peer.prototype, 'failed', () => () => {})
+}

@@ -1,0 +1,3 @@
+import { holdSeeds } from './check/hold.ts'
+
+holdSeeds('cluster', [], 'network')
