@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { checkBatch, newBatchFacts } from '#shared/records/batch-header.ts'
+import type { Socket } from '#shared/runtime/network.ts'
 import { Rng } from '#shared/runtime/rng.ts'
 import { sleep } from '#shared/runtime/runtime.ts'
 import { decodeBatches, encodeBatch, NOBODY } from './client/record-batch.ts'
@@ -110,6 +111,142 @@ test('sim-network: a paused end gets nothing until it reads on', async () => {
   accepted[0]!.resume()
   await time.run(50)
   assert.deepEqual([received, socket.bufferedBytes], [7, 0])
+})
+
+/** A server that keeps what it reads, and a client: both on a network whose directions may be cut. */
+async function pairOf(seed: number) {
+  const time = new VirtualTime()
+  const network = new SimNetwork(time, new Rng(seed), new Trace())
+  const cuts = new Set<string>()
+  network.isCut = (from, to) => cuts.has(`${from}>${to}`)
+  const [server, client] = [network.host('s'), network.host('c')]
+  const seen = { server: [] as (number | string)[], client: [] as string[] }
+  await server.listen('s', 1, () => ({
+    data: (bytes) => { seen.server.push(...bytes) }, drain: () => {},
+    closed: (error) => { seen.server.push(error?.message ?? 'end') }
+  }))
+  const dial = (): Promise<Socket> => client.connect('s', 1, {
+    data: () => {}, drain: () => { seen.client.push('drained') },
+    closed: (error) => { seen.client.push(error?.message ?? 'end') }
+  })
+  return { time, network, cuts, server, client, seen, dial }
+}
+
+async function dialled(time: VirtualTime, dialling: Promise<Socket>, ms = 20): Promise<Socket> {
+  await time.run(time.nowMs + ms)
+  return dialling
+}
+
+test('sim-network: a cut direction holds bytes, and lets them through in order once it heals', async () => {
+  const { time, cuts, seen, dial } = await pairOf(4)
+  const socket = await dialled(time, dial())
+  cuts.add('c>s')
+  for (let i = 0; i < 5; i++) {
+    socket.write([Uint8Array.of(i)])
+    await time.run(time.nowMs + 1_000)
+  }
+  socket.end()
+  await time.run(time.nowMs + 1_000)
+  assert.deepEqual([seen.server, socket.bufferedBytes], [[], 5])
+  cuts.clear()
+  await time.run(time.nowMs + 2_100)
+  assert.deepEqual(seen, { server: [0, 1, 2, 3, 4, 'end'], client: ['drained', 'end'] })
+})
+
+test('sim-network: what arrives over a link whose way back is cut is not known to have arrived', async () => {
+  const { time, cuts, seen, dial } = await pairOf(5)
+  const socket = await dialled(time, dial())
+  cuts.add('s>c')
+  socket.write([Uint8Array.of(7)])
+  await time.run(time.nowMs + 5_000)
+  assert.deepEqual([seen.server, seen.client, socket.bufferedBytes], [[7], [], 1])
+  cuts.clear()
+  await time.run(time.nowMs + 2_100)
+  assert.deepEqual([seen.client, socket.bufferedBytes], [['drained'], 0])
+})
+
+test('sim-network: nobody hears of an end behind a cut, and what was held is lost with it', async () => {
+  const { time, cuts, seen, client, dial } = await pairOf(6)
+  const socket = await dialled(time, dial())
+  cuts.add('c>s')
+  socket.write([Uint8Array.of(7)])
+  await time.run(time.nowMs + 1_000)
+  client.kill()
+  await time.run(time.nowMs + 5_000)
+  assert.deepEqual(seen.server, [])
+  cuts.clear()
+  await time.run(time.nowMs + 2_100)
+  assert.deepEqual(seen, { server: ['connection reset'], client: [] })
+})
+
+test('sim-network: a dial to who is cut off fails, or hangs until it heals or 10 s are over', async () => {
+  const outcomes = new Set<string>()
+  for (let seed = 1; seed <= 12; seed++) {
+    const { time, cuts, seen, dial } = await pairOf(seed)
+    cuts.add('s>c')
+    const told = dial().then(() => 'connected', (error: Error) => error.message)
+    void told.then((outcome) => { outcomes.add(`${outcome} ${time.nowMs < 1_000 ? 'at once' : 'later'}`) })
+    await time.run(5_000)
+    if (seed % 2 === 0) cuts.clear()
+    await time.run(14_000)
+    assert.deepEqual(seen, { server: [], client: [] })
+  }
+  assert.deepEqual(
+    [...outcomes].sort(), ['connected later', 'connection timed out later', 'no route to host at once']
+  )
+})
+
+test('sim-network: a reset tears what is on its way, and first bytes of it arrive', async () => {
+  const counts = new Set<number>()
+  for (let seed = 1; seed <= 20; seed++) {
+    const { time, network, seen, dial } = await pairOf(seed)
+    for (let id = 0; id < seed; id++) await dialled(time, dial()) // how it is torn follows from a connection's id
+    const socket = await dialled(time, dial())
+    network.faults.delayMsMin = 5
+    network.faults.delayMsMax = 6
+    socket.write([Uint8Array.from({ length: 100 }, (_, i) => i)])
+    await time.run(time.nowMs + 1)
+    network.resetBetween('c', 's')
+    await time.run(time.nowMs + 20)
+    const arrived = seen.server.filter((one) => typeof one === 'number')
+    assert.deepEqual(arrived, Array.from(arrived, (_, i) => i))
+    assert.equal(seen.server.at(-1), 'connection reset')
+    counts.add(arrived.length)
+  }
+  assert(counts.size > 10, `torn at ${[...counts].join(', ')}`)
+})
+
+test('sim-network: who stands still hears of nothing, and of all in order when it wakes up', async () => {
+  const { time, server, client, seen, dial } = await pairOf(8)
+  const socket = await dialled(time, dial())
+  const asleepUntil = (ms: number) => (): number => Math.max(0, ms - time.nowMs)
+  server.frozenMs = asleepUntil(1_000)
+  client.frozenMs = asleepUntil(2_000)
+  socket.write([Uint8Array.of(1)])
+  socket.write([Uint8Array.of(2)])
+  socket.end()
+  await time.run(999)
+  assert.deepEqual(seen, { server: [], client: [] })
+  await time.run(1_990)
+  assert.deepEqual(seen, { server: [1, 2, 'end'], client: [] })
+  await time.run(2_100)
+  assert.deepEqual(seen.client, ['end'])
+})
+
+test('sim-network: what a process had written may arrive after its death', async () => {
+  const ends = new Set<string>()
+  for (let seed = 1; seed <= 10; seed++) {
+    const { time, network, client, seen, dial } = await pairOf(seed)
+    network.lingers = true
+    const socket = await dialled(time, dial())
+    socket.write([Uint8Array.of(1, 2, 3)])
+    client.kill()
+    await time.run(time.nowMs + 20)
+    assert.deepEqual(seen.client, [])
+    ends.add(String(seen.server.at(-1)))
+    if (seen.server.at(-1) === 'end') assert.deepEqual(seen.server, [1, 2, 3, 'end'])
+  }
+  assert.deepEqual([...ends].sort(), ['connection reset', 'end'])
 })
 
 /** A disk, a machine that uses it, and the way to let it die and come back. */

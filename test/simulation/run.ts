@@ -18,7 +18,8 @@ const USAGE = 'usage: npm run sim -- [--seed WHOLE_NUMBER | --seeds FIRST-LAST] 
 
 const { values } = parseArgs({ options: {
   seed: { type: 'string', default: '1' }, seeds: { type: 'string' }, minutes: { type: 'string', default: '1' },
-  ground: { type: 'string' }, carrier: { type: 'string' }, plant: { type: 'string' }, verbose: { type: 'boolean', default: false }
+  ground: { type: 'string' }, carrier: { type: 'string' }, plant: { type: 'string' },
+  verbose: { type: 'boolean', default: false }
 } })
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
 const [first, last] = (values.seeds ?? `${values.seed}-${values.seed}`).split('-').map(Number)

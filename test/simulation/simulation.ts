@@ -29,6 +29,8 @@ export type SimulationOptions = {
   /** Changes what the seed drew. */
   readonly shape?: (drawn: Layout) => Layout
   readonly finishMs?: number // virtual, for each step after the faults
+  /** It is over as soon as one of these is broken. */
+  readonly stopAt?: readonly string[]
   readonly echo?: (line: string) => void
 }
 
@@ -59,6 +61,7 @@ export async function runSimulation(options: SimulationOptions): Promise<Simulat
 class Simulation {
   readonly #minutes: number
   readonly #finishMs: number
+  readonly #stopAt: readonly string[]
   readonly #time = new VirtualTime()
   readonly #trace: Trace
   readonly #rng: Rng
@@ -68,9 +71,12 @@ class Simulation {
   readonly #topics: Topic[]
   #failure: Error | null = null
 
-  constructor({ seed, minutes, seams = {}, shape = (drawn) => drawn, finishMs = FINISH_MS, echo }: SimulationOptions) {
+  constructor({
+    seed, minutes, seams = {}, shape = (drawn) => drawn, finishMs = FINISH_MS, stopAt = [], echo
+  }: SimulationOptions) {
     this.#minutes = minutes
     this.#finishMs = finishMs
+    this.#stopAt = stopAt
     this.#trace = new Trace(echo)
     this.#rng = new Rng(seed)
     const layout = shape(drawLayout(this.#rng.fork()))
@@ -127,6 +133,7 @@ class Simulation {
     if (allRead && this.#world.layout.memberCount > 0)
       await this.#finish('the group consumes everything', this.#finishMs, this.#until(() => this.#isConsumed()))
     cast.stopMembers()
+    if (this.#isOver) return
     for (const machine of this.#world.machines) machine.crash()
     await this.#finish('the cluster comes back', this.#finishMs, this.#world.startAll())
     await this.#finish('what was written can be read after all died', this.#finishMs, this.#readAll('reborn'))
@@ -213,19 +220,23 @@ class Simulation {
 
   async #run(untilMs: number, done: () => boolean): Promise<void> {
     try {
-      await this.#time.run(untilMs, () => done() || this.#failure !== null)
+      await this.#time.run(untilMs, () => done() || this.#isOver)
     } catch (error) { // thrown in a timer: the process of a node would have ended
       this.#failure ??= error as Error
     }
   }
 
+  get #isOver(): boolean {
+    return this.#failure !== null || this.#history.violations.some(({ rule }) => this.#stopAt.includes(rule))
+  }
+
   /** Runs until `work` is done; a violation if it is not in time. */
   async #finish(what: string | (() => string), timeoutMs: number, work: Promise<unknown>): Promise<boolean> {
-    if (this.#failure !== null) return false
+    if (this.#isOver) return false
     let done = false
     this.#begin(work.then(() => { done = true }))
     await this.#run(this.#time.nowMs + timeoutMs, () => done)
-    if (!done && this.#failure === null) this.#history.violation(
+    if (!done && !this.#isOver) this.#history.violation(
       'all ends well', unlike(`that ${typeof what === 'string' ? what : what()} within ${timeoutMs} ms`, 'it did not')
     )
     return done

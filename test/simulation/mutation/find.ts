@@ -18,7 +18,7 @@ async function find({ rules, plant, seams = {}, shape, firstSeed = 1, minutes = 
   const undo = plant?.()
   try {
     for (let seed = firstSeed; seed < firstSeed + SEEDS_MAX; seed++) {
-      const { violations } = await runSimulation({ seed, minutes, seams, shape, finishMs: FINISH_MS })
+      const { violations } = await runSimulation({ seed, minutes, seams, shape, finishMs: FINISH_MS, stopAt: rules })
       if (violations.some(({ rule }) => rules.includes(rule))) return
     }
   } finally {

@@ -49,7 +49,8 @@ function shape(
   faults: readonly FaultKind[], { gateway, broker, transport, ...wanted }: Wanted = {}
 ): (drawn: Layout) => Layout {
   return (drawn) => ({
-    ...drawn, ground: 'remote', carrier: 'in-process', memberCount: 0, topicsChange: false, faults, quietMs: QUIET_MS, ...wanted,
+    ...drawn, ground: 'remote', carrier: 'in-process', memberCount: 0, topicsChange: false, faults, quietMs: QUIET_MS,
+    ...wanted,
     gateway: { ...drawn.gateway, ...gateway }, broker: { ...drawn.broker, ...broker },
     transport: { ...drawn.transport, ...transport }
   })
@@ -201,12 +202,13 @@ export const STREAM_BUGS: Readonly<Record<string, Mutation>> = {
     shape: shape(['network', 'cut'], SOCKETS)
   },
   'keep-in-flight': {
-    bug: 'a bound of bytes in flight that never falls', rules: ['all ends well'], plant: keepInFlight,
+    firstSeed: 2, bug: 'a bound of bytes in flight that never falls', rules: ['all ends well'], plant: keepInFlight,
     shape: shape([], { ...SOCKETS, transport: { rpcInFlightBytesMax: 32 * KiB } })
   },
   'wait-for-failed': {
-    bug: 'a dial that failed and is taken for one under way', rules: ['all ends well'], plant: waitForFailed,
-    shape: shape(['crash', 'partition'], SOCKETS)
+    firstSeed: 3, bug: 'a dial that failed and is taken for one under way', rules: ['all ends well'],
+    plant: waitForFailed,
+    shape: shape(['partition', 'cut'], { ...SOCKETS, transport: { rpcDialTimeoutMs: 500 } })
   }
 }
 
