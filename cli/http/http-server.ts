@@ -3,11 +3,12 @@
  * Bounded: so many connections, small requests without a body, and time limits; looks at the node are shared.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Running } from '#cli/node/types.ts'
 import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Runtime } from '#shared/runtime/runtime.ts'
-import { type Accept, serveRpc } from '../platform/rpc-upgrade.ts'
+import { type Accept, refuseTunnel, serveRpc } from '../platform/rpc-upgrade.ts'
 import { indexPage } from './index-page.ts'
 import { CHANGE_HEADER, drainOf, PATHS } from './paths.ts'
 
@@ -47,7 +48,7 @@ export async function serveHttp({ host, port, runtime }: HttpOptions): Promise<H
   const server = createServer(options, (request, response) => { void handle(answers, request, response) })
   server.maxConnections = connectionsMax
   server.on('clientError', refuseMalformed)
-  server.on('connect', (_request, socket) => { endWith(socket, notAllowed()) }) // Node hands these out without an answer
+  server.on('connect', (_request, socket) => { refuseTunnel(socket as Socket, answerText(notAllowed())) }) // Node does not
   let accept: Accept | null = null
   serveRpc(server, () => accept)
   const bound = Promise.withResolvers<void>()
@@ -182,13 +183,14 @@ function refuseMalformed({ code = '' }: NodeJS.ErrnoException, socket: Duplex): 
   endWith(socket, json(status, { error }))
 }
 
-function endWith(socket: Duplex, { status, type, body }: Answer): void {
-  if (!socket.writable) {
-    socket.destroy()
-    return
-  }
+function endWith(socket: Duplex, answer: Answer): void {
+  if (socket.writable) socket.end(answerText(answer))
+  else socket.destroy()
+}
+
+function answerText({ status, type, body }: Answer): string {
   const head = [`HTTP/1.1 ${status} Refused`, `content-type: ${TYPES[type]}`, `content-length: ${Buffer.byteLength(body)}`]
-  socket.end(`${[...head, 'connection: close'].join('\r\n')}\r\n\r\n${body}`)
+  return `${[...head, 'connection: close'].join('\r\n')}\r\n\r\n${body}`
 }
 
 function json(status: number, value: unknown): Answer {

@@ -16,11 +16,11 @@ export type Accept = (socket: Socket) => SocketHandlers
 export function serveRpc(server: Server, accept: () => Accept | null, adopt: Adopter = newAdopter()): void {
   server.on('upgrade', (request, stream, head) => {
     const raw = stream as NodeSocket
-    raw.on('error', () => {}) // until it is adopted; then it is reported there
     const take = accept()
     const { path, protocol } = RPC_UPGRADE
     if (request.url !== path || request.headers.upgrade?.toLowerCase() !== protocol) return refuse(raw, '404 Not Found')
     if (take === null) return refuse(raw, '503 Service Unavailable')
+    raw.on('error', () => {}) // until it is adopted; then it is reported there
     raw.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`)
     tune(raw)
     const adopted = adopt(raw)
@@ -29,7 +29,17 @@ export function serveRpc(server: Server, accept: () => Accept | null, adopt: Ado
 }
 
 function refuse(raw: NodeSocket, status: string): void {
-  raw.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  refuseTunnel(raw, `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+/**
+ * Ends a connection that asked to be more than HTTP. Node looks after it no more: an error that nobody hears would end
+ * the process, and one whose other end stays open would count for ever among those that the server may have.
+ */
+export function refuseTunnel(raw: NodeSocket, answer: string): void {
+  raw.on('error', () => {})
+  raw.write(answer)
+  raw.destroySoon()
 }
 
 /** Sets what every stream has, whoever opened it. */

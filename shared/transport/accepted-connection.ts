@@ -28,6 +28,7 @@ export class AcceptedConnection implements SocketHandlers, HandshakeEnd {
     this.#parts = parts
     this.#owner = owner
     this.#handshake = new DialledHandshake(self, socket, this, (nodeId) => lives.newest(nodeId))
+    // Also of one that was refused, and whose other end stays open.
     this.#cancelTimeout = runtime.timer.after(settings.rpcDialTimeoutMs, () => { socket.destroy() })
   }
 
@@ -45,12 +46,14 @@ export class AcceptedConnection implements SocketHandlers, HandshakeEnd {
   }
 
   closed(error: Error | null): void {
+    this.#cancelTimeout()
     this.#shaken(null)
     this.#stream?.closed(error === null ? 'the caller closed the connection' : `the connection broke: ${error.message}`)
   }
 
   proven(peer: PeerIdentity, rest: Uint8Array): void {
     const { self, streams, peerLog } = this.#parts
+    this.#cancelTimeout()
     this.#shaken(peer)
     const stream = new ServingStream(this.#socket, self.nodeId, peer, streams, (ended) => { this.#owner.ended(ended) })
     this.#stream = stream
@@ -71,7 +74,6 @@ export class AcceptedConnection implements SocketHandlers, HandshakeEnd {
   #shaken(peer: PeerIdentity | null): void {
     if (this.#isShaken) return
     this.#isShaken = true
-    this.#cancelTimeout()
     const { ledger, zone } = this.#parts.streams
     ledger.add(zone, peer?.zone ?? 'unknown', 'stream', this.#handshake.sentBytes, 0)
     this.#owner.shaken()

@@ -86,6 +86,8 @@ export class MemoryEnd implements Socket {
   isClosed = false
   /** While true, this end reads nothing. */
   isStuck = false
+  /** True: it does not end when the other end does. */
+  staysOpen = false
   /** Calls of `write`, and their bytes. */
   writeCount = 0
   writtenBytes = 0
@@ -191,7 +193,7 @@ export class MemoryEnd implements Socket {
     this.#pump()
     if (this.#kernelBytes > 0) this.#deliverSoon()
     if (wasBehind && this.bufferedBytes === 0) this.handlers?.drain()
-    if (this.#ends && this.#kernelBytes === 0 && this.bufferedBytes === 0) {
+    if (this.#ends && this.#kernelBytes === 0 && this.bufferedBytes === 0 && !peer.staysOpen) {
       this.close(null)
       peer.close(null)
     }

@@ -213,6 +213,17 @@ test('handshake: who does not hold the secret gets no call through, whatever it 
   world.pair.close()
 })
 
+test('handshake: whoever is refused and stays cannot keep its connection', async () => {
+  const world = open(secret, secret)
+  world.pair.streams.onConnection = ({ client }) => { client.staysOpen = true }
+  for (let i = 0; i < 3; i++) await attack(world, hello(), proof(Buffer.alloc(32)))
+  const openCount = (): number => world.pair.streams.connections.filter(({ server }) => !server.isClosed).length
+  assert.equal(openCount(), 3)
+  await world.pair.advance(10_000)
+  assert.equal(openCount(), 0)
+  world.pair.close()
+})
+
 test('handshake: a node that no process answers for costs one try in a while; calls in between fail at once', async () => {
   const { pair, a } = open(secret, secret)
   pair.streams.isSilent = true

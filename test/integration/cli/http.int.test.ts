@@ -124,6 +124,48 @@ test('http-server: what is no HTTP is told so, and the connection ends', async (
   assert.match(await raw('GET x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'), /^HTTP\/1\.1 400 /)
 })
 
+const TUNNELS = [
+  'CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n',
+  'GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
+  'GET /rpc HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: zonewise-rpc\r\n\r\n'
+]
+
+test('http-server: who is refused a tunnel cannot keep its connection, of which there are few', async () => {
+  for (const bytes of TUNNELS) {
+    const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true }) // never ends by itself
+    let answer = ''
+    socket.on('data', (chunk) => { answer += chunk.toString() })
+    socket.write(bytes)
+    await once(socket, 'end')
+    assert.match(answer, /^HTTP\/1\.1 (405|404|503) /)
+    const gone = Promise.race([once(socket, 'error'), once(socket, 'close')])
+    for (let turn = 0; turn < 10 && !socket.destroyed; turn++) {
+      socket.write('x') // to nobody
+      await new Promise((resolve) => { setTimeout(resolve, 20) })
+    }
+    socket.destroy()
+    const [error] = await gone as [NodeJS.ErrnoException | boolean]
+    assert(typeof error === 'object' && ['EPIPE', 'ECONNRESET'].includes(error.code ?? ''), `${bytes}: ${String(error)}`)
+  }
+})
+
+test('http-server: who asks for a tunnel and breaks the connection harms nobody', async (t) => {
+  const bugs: Error[] = [] // each would end the process
+  const onBug = (error: Error): void => { bugs.push(error) }
+  process.on('uncaughtException', onBug)
+  t.after(() => { process.off('uncaughtException', onBug) })
+  for (const bytes of TUNNELS) {
+    const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    socket.write(bytes, () => { setTimeout(() => { socket.resetAndDestroy() }, 50) })
+    await once(socket, 'close')
+  }
+  await new Promise((resolve) => { setTimeout(resolve, 100) })
+  assert.deepEqual(bugs, [])
+  assert.equal((await get('/live')).status, 200)
+})
+
 test('http-server: keeps a connection for the next request, and takes a whole address as a target', async () => {
   const next = 'GET /live HTTP/1.1\r\nhost: x\r\n\r\n'
   const last = 'GET http://x/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'
