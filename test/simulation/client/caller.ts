@@ -21,6 +21,8 @@ export type ClientParts = {
   readonly topics: readonly Topic[]
   /** Which gateways it asks: `home` those of its own zone only, `anywhere` all alike; mostly its own unless given. */
   readonly asks?: 'home' | 'anywhere'
+  /** Batches in a thousand whose records are big. */
+  readonly bigPerMille?: number
 }
 
 export type Topic = { readonly name: string; partitionCount: number }
@@ -28,6 +30,8 @@ export type Topic = { readonly name: string; partitionCount: number }
 const CONNECT_MS = 1_000
 const RETRY_MS = 150
 const STAY_MS = 500
+const PADDING_BYTES = 300
+const BIG_BYTES = { min: 130 * 1_024, more: 200 * 1_024 } // three of them are still one batch
 const ABROAD_PER_MILLE = 60 // connections to another zone's gateway though the own zone has one
 
 /** Retriable for clients, and still never right here: nothing damages batches, all topics asked for are there. */
@@ -74,6 +78,13 @@ export class Caller {
       await this.pause(RETRY_MS)
     }
     return null
+  }
+
+  /** Bytes that each record of a batch is padded by. */
+  padding(): number {
+    const { rng, bigPerMille = 0 } = this.parts
+    const isBig = bigPerMille > 0 && rng.below(1_000) < bigPerMille
+    return isBig ? BIG_BYTES.min + rng.below(BIG_BYTES.more) : rng.below(PADDING_BYTES)
   }
 
   /** Sleeps up to `ms`. */

@@ -66,7 +66,7 @@ export class IdempotentProducer extends Producer {
     const records = this.newRecords(name, target, 1 + rng.below(3))
     const owner = { producerId: this.#producerId, producerEpoch: this.#producerEpoch, baseSequence: line.nextSequence }
     line.nextSequence += records.length
-    const bytes = encodeBatch(records, owner, nowMs(), rng.below(300))
+    const bytes = encodeBatch(records, owner, nowMs(), this.caller.padding())
     line.batches.push({ number: line.nextNumber++, records, bytes, state: 'new' })
     this.#send(line)
   }

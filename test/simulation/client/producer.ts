@@ -100,7 +100,7 @@ export class PlainProducer extends Producer {
   async writeOnce(target: Target): Promise<void> {
     const { rng, name, nowMs } = this.caller.parts
     const records = this.newRecords(name, target, 1 + rng.below(3))
-    const batch = encodeBatch(records, NOBODY, nowMs(), rng.below(300))
+    const batch = encodeBatch(records, NOBODY, nowMs(), this.caller.padding())
     await this.caller.until(async () => {
       const { errorCode, baseOffset } = await this.produce(target, batch, (args) => this.caller.call(...args))
       if (errorCode === 0) this.noteAck(target, records, baseOffset)
@@ -141,7 +141,7 @@ export class PipelinedProducer extends Producer {
       }
       const target = this.pickTarget()
       const records = this.newRecords(producer, target, 1 + rng.below(3))
-      const batch = encodeBatch(records, NOBODY, nowMs(), rng.below(300))
+      const batch = encodeBatch(records, NOBODY, nowMs(), this.caller.padding())
       const answered = this.produce(
         target, batch, (args) => connection.call(...args), PATIENT_ANSWER_MS
       ).then(({ errorCode, baseOffset }) => {

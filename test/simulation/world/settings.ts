@@ -31,6 +31,8 @@ export type Layout = {
   readonly memberCount: number
   /** Whether a topic gets more partitions, and others come and go. */
   readonly topicsChange: boolean
+  /** Batches in a thousand that streams cut into frames, where there are streams. */
+  readonly bigPerMille: number
   readonly gateway: GatewaySettings
   readonly broker: BrokerSettings
   readonly transport: TransportSettings
@@ -77,11 +79,12 @@ export function drawLayout(rng: Rng): Layout {
     gateway: drawGateway(rng), broker: drawBroker(rng)
   } as const
   const lease = rng.pick(LEASES)
-  if (rng.below(2) === 0) return { ...drawn, lease, transport: drawTransport(rng) }
+  if (rng.below(2) === 0) return { ...drawn, lease, transport: drawTransport(rng), bigPerMille: 0 }
   const ofCluster = drawFaults('cluster', rng)
   const carrier = rng.pick(['in-process', 'network'] as const)
   return {
-    ...drawn, lease, ground: 'cluster', carrier, faults: faultsOf({ carrier }, ofCluster), transport: drawTransport(rng)
+    ...drawn, lease, ground: 'cluster', carrier, faults: faultsOf({ carrier }, ofCluster),
+    transport: drawTransport(rng), bigPerMille: rng.pick([0, 20])
   }
 }
 
