@@ -199,13 +199,23 @@ export class LeadKeeper implements ShardLeaders {
         feeds.push(shard, group)
         snapshotter.writeIfDue(view, led.position.epoch)
       },
-      onEnd: (error) => { this.#ended(leadership, view, error) }
+      onEnd: (error) => { this.#ended(leadership, view, error) },
+      onFull: () => { this.#makeRoom() }
     })
     this.#leaderships.set(shard, leadership)
     leases.list(shard, led.position.epoch)
     metrics.takeovers.add(1)
     log.debug('leading shard', { shard, epoch: led.position.epoch })
     for (const fn of this.#onLead) fn(leadership)
+  }
+
+  /** Snapshots become due by appends, which a full journal refuses: what is led here lets go of what it can now. */
+  #makeRoom(): void {
+    const { views, snapshotter } = this.#parts
+    for (const { shard, epoch } of this.#leaderships.values()) {
+      const view = views.opened(shard)
+      if (view !== null) void snapshotter.write(view, epoch)
+    }
   }
 
   #ended(leadership: Leadership, view: ViewRunner, error: ZonewiseError): void {

@@ -38,6 +38,8 @@ export type LeadershipParts = {
   /** Called for each durable group, in order, before anyone is answered. */
   readonly onDurable: (group: JournalGroup) => void
   readonly onEnd: (error: ZonewiseError) => void
+  /** The journal has no room: called at each refusal. */
+  readonly onFull?: () => void
 }
 
 export class Leadership implements ShardLeader {
@@ -175,6 +177,7 @@ export class Leadership implements ShardLeader {
         if (outcome.kind === 'durable') return outcome
         this.#endBehind(outcome.end.position, this.#position)
       } catch (error) {
+        if (isFull(error)) this.#parts.onFull?.()
         if (!isUnsettled(error) || runtime.clock.monotonicMs() >= giveUpMs) this.end(asUnknown(error, shard))
         else await sleep(runtime.timer, RETRY_MS)
       }
@@ -218,6 +221,11 @@ export class Leadership implements ShardLeader {
 
 function isUnsettled(error: unknown): error is ZonewiseError {
   return error instanceof ZonewiseError && error.code === 'JOURNAL_UNSETTLED'
+}
+
+/** Refused for want of room in the journal. */
+function isFull(error: unknown): boolean {
+  return isUnsettled(error) && error.cause instanceof ZonewiseError && error.cause.code === 'JOURNAL_FULL'
 }
 
 function asUnknown(error: unknown, shard: number): ZonewiseError {

@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   OBJECT_MISSING: { retriable: true, kafkaCode: 56, todo: 'An object that the index names is not in the store: restore it from a backup of the bucket.' },
   OBJECT_CORRUPT: { retriable: true, kafkaCode: 56, todo: 'An object does not match its checksum: restore the named object.' },
   JOURNAL_UNSETTLED: { retriable: true, kafkaCode: 7, todo: 'The outcome of a journal append is unknown: it is repeated until it is known.' },
+  JOURNAL_FULL: { retriable: true, kafkaCode: 7, todo: 'The journal has no room: give Redis more memory. Snapshots are written at once, and trim journals.' },
   JOURNAL_CORRUPT: { retriable: false, kafkaCode: 56, todo: 'A journal frame or entry does not match its checksum: restore what is named.' },
   JOURNAL_FAILED: { retriable: false, kafkaCode: 56, todo: 'An fsync of the journal failed: check the disk, then start again.' },
   JOURNAL_MISSING: { retriable: false, kafkaCode: 56, todo: 'The journal of a shard does not exist or lost entries: restore it; nothing goes on from nothing.' },

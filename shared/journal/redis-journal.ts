@@ -13,7 +13,7 @@ import { assertSameCluster, comparePositions, type Journal, POSITION_NONE, type 
 import type { RedisSettings } from './redis-config.ts'
 import { decodeEnd, encodeHeader, REDIS_ENTRY } from './redis-entry.ts'
 import type { PaceGoal } from './redis-read-pace.ts'
-import { bytesOf, fieldOf, listOf, meaningOf, textOf } from './redis-replies.ts'
+import { bytesOf, fieldOf, isFull, listOf, meaningOf, textOf } from './redis-replies.ts'
 import { APPEND_SCRIPT, DESCRIBE_SCRIPT } from './redis-scripts.ts'
 import { RedisShard } from './redis-shard.ts'
 import { RedisTail } from './redis-tail.ts'
@@ -194,7 +194,8 @@ class RedisJournal implements Journal {
       this.#log.warn('redis refuses', { call, reason })
       this.#refusal = { call, reason }
     }
-    return new ZonewiseError('JOURNAL_UNSETTLED', 'Redis refused the call', { call, reason })
+    const cause = isFull(text) ? new ZonewiseError('JOURNAL_FULL', 'Redis is full') : undefined
+    return new ZonewiseError('JOURNAL_UNSETTLED', 'Redis refused the call', { call, reason }, cause)
   }
 }
 

@@ -4,9 +4,11 @@ import type { RedisValue } from '../runtime/redis.ts'
 
 type Row = { readonly pattern: RegExp; readonly meaning: string }
 
+const FULL = /\bOOM\b/
+
 /** The first that fits; Redis 6 puts the code of a script's error into the middle of the text. */
 const ROWS: readonly Row[] = [
-  { pattern: /\bOOM\b/, meaning: 'Redis is full: raise its maxmemory, or let snapshots catch up, they trim journals' },
+  { pattern: FULL, meaning: 'Redis is full: raise its maxmemory, or let snapshots catch up, they trim journals' },
   { pattern: /\bMISCONF\b/, meaning: 'Redis cannot write to its disk: look at its log' },
   { pattern: /\bREADONLY\b/, meaning: 'this Redis is a replica: name its primary' },
   { pattern: /\bLOADING\b/, meaning: 'Redis is loading its data' },
@@ -22,6 +24,11 @@ const ROWS: readonly Row[] = [
 ]
 
 const TEXT_MAX = 200
+
+/** Whether there is no memory for it: what was trimmed makes room. */
+export function isFull(text: string): boolean {
+  return FULL.test(text)
+}
 
 /** A refusal in words; unknown ones as they are, cut short. */
 export function meaningOf(text: string): string {

@@ -163,6 +163,41 @@ test('shard-host: journal bytes count as long as no snapshot holds them', async 
   cluster.stop()
 })
 
+test('shard-host: a full journal gets room by snapshots before they are due, and what it refused goes on', async () => {
+  const JOURNAL_BYTES = 3_000
+  let [bytes, trimmed] = [0, 0]
+  const sizes = new Map<number, number>() // of groups, by position
+  const cluster = await ShardCluster.start(1, [1], {
+    settings: { snapshotJournalBytes: 1_800, journalSettleMs: 60_000 },
+    journal: (journal) => ({
+      ...journal,
+      append: async (epoch, after, body) => {
+        const length = body.reduce((sum, { byteLength }) => sum + byteLength, 0)
+        if (bytes + length > JOURNAL_BYTES) throw new ZonewiseError(
+          'JOURNAL_UNSETTLED', 'refused by the test', {}, new ZonewiseError('JOURNAL_FULL', 'full')
+        )
+        bytes += length
+        sizes.set(after.seq + 1, length)
+        return journal.append(epoch, after, body)
+      },
+      trim: async (epoch, to) => {
+        for (const [seq, length] of sizes) {
+          if (seq <= to.seq && sizes.delete(seq)) [bytes, trimmed] = [bytes - length, trimmed + 1]
+        }
+        return journal.trim(epoch, to)
+      }
+    })
+  })
+  let durable = 0
+  for (let i = 0; i < 200; i++) {
+    void cluster.host(1).leader(0)!.append([entryOf(i)]).then(() => { durable += 1 })
+    await cluster.runtime.advance(100)
+  }
+  assert.equal(durable, 200)
+  assert(trimmed > 0)
+  cluster.stop()
+})
+
 test('shard-host: a start that is tried again, because something was away, ticks no faster', async () => {
   const cluster = await ShardCluster.start(1, [1])
   const { pendingCount } = cluster.runtime
