@@ -92,9 +92,14 @@ export class Caller {
     return sleep(this.parts.timer, this.parts.rng.below(ms) + 1)
   }
 
+  /** Leaves a gateway that says so, if not at once. */
+  heed(code: number): void {
+    if (MOVED.has(code) && this.parts.rng.below(MOVES_ONE_IN) === 0) this.wander()
+  }
+
   /** Whether an error code means "again"; a code that may never be said here goes into the history. */
   again(code: number, asked: string): boolean {
-    if (MOVED.has(code) && this.parts.rng.below(MOVES_ONE_IN) === 0) this.wander()
+    this.heed(code)
     if (isKafkaErrorRetriable(code) && !NEVER.has(code)) return true
     const { name, history } = this.parts
     history.violation(

@@ -176,6 +176,7 @@ export class Mayfly {
     await this.caller.until(async () => {
       const errorCode = await attempt()
       if (errorCode === 0) return true
+      this.caller.heed(errorCode)
       if (isKafkaErrorRetriable(errorCode)) return null
       history.violation(
         'clients get answers they can use',

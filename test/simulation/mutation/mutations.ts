@@ -174,7 +174,7 @@ const LEASE = { leaseMs: 1_200, leaseRenewMs: 400 }
 
 export const CLUSTER_BUGS: Readonly<Record<string, Mutation>> = {
   'take-lease-for-proof': {
-    bug: 'a leader that takes its lease for a proof', rules: [FENCED], plant: takeLeaseForProof,
+    firstSeed: 13, bug: 'a leader that takes its lease for a proof', rules: [FENCED], plant: takeLeaseForProof,
     minutes: CLUSTER_MINUTES,
     shape: shape(['pause'], { ground: 'cluster', memberCount: 4, shardCount: 6, quietMs: 800, lease: LEASE })
   },
