@@ -31,7 +31,7 @@ import { openStore } from './open-store.ts'
 import { ownInfo } from './own-info.ts'
 import { requirePeers } from './peer-check.ts'
 import { aboutRefusal } from './redis-refusal.ts'
-import { clusterReadiness, StoreProbe } from './readiness.ts'
+import { ClusterReadiness, StoreProbe } from './readiness.ts'
 import type { Running, StartOptions } from './types.ts'
 
 export type ClusterOptions = StartOptions & {
@@ -104,10 +104,11 @@ async function start(options: ClusterOptions, undo: (() => unknown)[], close: ()
   serveLedger(transport, rows)
   const listeners = await clustered.serve(options.listeners)
   const probe = new StoreProbe(store, runtime)
+  const readiness = new ClusterReadiness({ node, membership, probe, clock: runtime.clock })
   return {
     endpoints: listeners.map(({ zone, advertisedHost, advertisedPort }) =>
       ({ zone, host: advertisedHost, port: advertisedPort, nodeId: info.nodeId })),
-    ready: () => clusterReadiness(node, membership, probe),
+    ready: () => readiness.look(),
     ledger: rows,
     clusterLedger: () => askLedgers(transport, membership),
     nodes: () => listNodes(registry, clusterId),

@@ -29,7 +29,7 @@ import { CLUSTER_VERSIONS } from '#shared/cluster/cluster-version.ts'
 import {
   NO_LEASES, type Leases, type ListenerInfo, type Membership, type NodeInfo
 } from '#shared/cluster/membership.ts'
-import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
+import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Journal } from '#shared/journal/journal.ts'
 import type { Ledger } from '#shared/ledger/ledger.ts'
 import type { Log } from '#shared/log/log.ts'
@@ -128,6 +128,13 @@ export class ZonewiseNode {
   /** Why a shard is quarantined on this node, or null. */
   quarantine(shard: number): ZonewiseError | null {
     return this.#host.failure(shard)
+  }
+
+  /** Opens its view of a shard, so that damage there is found; what fails is told by `quarantine`, or tried again. */
+  lookAt(shard: number): void {
+    this.#host.view(shard).catch((error: unknown) => {
+      this.#parts.log.debug('shard not looked at', { shard, reason: explain(error) })
+    })
   }
 
   /** Waits until what this node led is led elsewhere, for at most `withinMs`; it was announced as draining before. */

@@ -4,7 +4,7 @@
  */
 import { CATALOG_SHARD, type Membership } from '#shared/cluster/membership.ts'
 import { explain } from '#shared/errors/zonewise-error.ts'
-import { sleep, type Runtime } from '#shared/runtime/runtime.ts'
+import { sleep, type Clock, type Runtime } from '#shared/runtime/runtime.ts'
 import type { ObjectStore } from '#shared/store/object-store.ts'
 import { shardName } from './cluster-facts.ts'
 import type { ZonewiseNode } from './node.ts'
@@ -12,6 +12,7 @@ import type { Readiness } from './types.ts'
 
 const PROVEN_MS = 1_000
 const WAIT_MS = 2_000
+const LEADERLESS_MS = 5_000 // a shard that only moves has a leader by then
 const KEY = 'meta/probe/1' // always the same: what a killed process leaves is replaced by the next one
 
 export class StoreProbe {
@@ -68,24 +69,51 @@ export async function readinessOf(nodes: readonly ZonewiseNode[], probe: StorePr
   return { ready: missing.length === 0, missing, settled: settled && store === null }
 }
 
+export type ClusterReadinessParts = {
+  readonly node: Pick<ZonewiseNode, 'missingShards' | 'quarantine' | 'lookAt'>
+  readonly membership: Pick<Membership, 'current'> & { readonly isHeld: boolean }
+  readonly probe: Pick<StoreProbe, 'look'>
+  readonly clock: Clock
+}
+
 /** Of a node of a cluster: it holds its lease, every shard is led somewhere, and the store takes a PUT. */
-export async function clusterReadiness(
-  node: ZonewiseNode, membership: Membership & { readonly isHeld: boolean }, probe: StoreProbe
-): Promise<Readiness> {
-  const missing: string[] = []
-  let settled = membership.isHeld
-  if (!membership.isHeld) missing.push('the registry in Redis does not answer')
-  const { shardCount, leases } = membership.current()
-  const own = new Set(node.missingShards())
-  for (const shard of [...Array(shardCount).keys(), CATALOG_SHARD]) {
-    const quarantine = node.quarantine(shard)
-    if (quarantine !== null) missing.push(`${shardName(shard)} is quarantined: ${String(quarantine.context['reason'])}`)
-    else if (own.has(shard) || leases?.has(shard) !== true) {
-      missing.push(`${shardName(shard)} has no leader${own.has(shard) ? ': this node takes it up' : ''}`)
-      settled = false
-    }
+export class ClusterReadiness {
+  readonly #parts: ClusterReadinessParts
+  readonly #leaderlessMs = new Map<number, number>() // since when, by shard
+
+  constructor(parts: ClusterReadinessParts) {
+    this.#parts = parts
   }
-  const store = await probe.look()
-  if (store !== null) missing.push(store)
-  return { ready: missing.length === 0, missing, settled: settled && store === null }
+
+  async look(): Promise<Readiness> {
+    const { node, membership, probe } = this.#parts
+    const missing: string[] = []
+    let settled = membership.isHeld
+    if (!membership.isHeld) missing.push('the registry in Redis does not answer')
+    const { shardCount, leases } = membership.current()
+    const own = new Set(node.missingShards())
+    for (const shard of [...Array(shardCount).keys(), CATALOG_SHARD]) {
+      const isLed = !own.has(shard) && leases?.has(shard) === true
+      this.#note(shard, isLed)
+      const quarantine = node.quarantine(shard)
+      if (quarantine !== null) missing.push(`${shardName(shard)} is quarantined: ${String(quarantine.context['reason'])}`)
+      else if (!isLed) {
+        missing.push(`${shardName(shard)} has no leader${own.has(shard) ? ': this node takes it up' : ''}`)
+        settled = false
+      }
+    }
+    const store = await probe.look()
+    if (store !== null) missing.push(store)
+    return { ready: missing.length === 0, missing, settled: settled && store === null }
+  }
+
+  /** What another node cannot lead because it is damaged is so for this one: it looks, rather than wait for ever. */
+  #note(shard: number, isLed: boolean): void {
+    const { node, clock } = this.#parts
+    if (isLed) return void this.#leaderlessMs.delete(shard)
+    const nowMs = clock.monotonicMs()
+    const sinceMs = this.#leaderlessMs.get(shard) ?? nowMs
+    this.#leaderlessMs.set(shard, sinceMs)
+    if (nowMs - sinceMs >= LEADERLESS_MS) node.lookAt(shard)
+  }
 }

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ZonewiseNode } from '#cli/node/node.ts'
-import { readinessOf, StoreProbe } from '#cli/node/readiness.ts'
+import { ClusterReadiness, readinessOf, StoreProbe } from '#cli/node/readiness.ts'
+import { CATALOG_SHARD } from '#shared/cluster/membership.ts'
 import { ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import { MemoryStore } from '#shared/store/memory-store.ts'
 import { ManualRuntime } from '#test/support/manual-runtime.ts'
@@ -58,4 +59,32 @@ test('readiness: a shard without a leader is waited for, a quarantined one needs
   const stuck = await readinessOf([nodeWith(quarantine)], setUp().probe)
   assert.deepEqual(stuck, { ready: false, missing: ['shard 3 is quarantined: a file is damaged'], settled: true })
   assert.deepEqual(await readinessOf([], setUp().probe), { ready: true, missing: [], settled: true })
+})
+
+test('readiness: a node of a cluster looks itself at a shard that nobody leads for long, and settles for what it finds', async () => {
+  const { runtime, probe } = setUp()
+  const leases = new Map([0, 1, CATALOG_SHARD].map((shard) => [shard, { nodeId: 2, epoch: 1 }]))
+  const membership = { isHeld: true, current: () => ({ version: 1, clusterId: 'c', shardCount: 3, nodes: [], leases }) }
+  const looked: number[] = []
+  let quarantine: ZonewiseError | null = null
+  const node = {
+    missingShards: () => [], lookAt: (shard: number) => { looked.push(shard) },
+    quarantine: (shard: number) => (shard === 2 ? quarantine : null)
+  }
+  const readiness = new ClusterReadiness({ node, membership, probe, clock: runtime.clock })
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(await readiness.look(), { ready: false, missing: ['shard 2 has no leader'], settled: false })
+    await runtime.advance(2_000)
+  }
+  assert.deepEqual(looked, [])
+  await readiness.look()
+  assert.deepEqual(looked, [2])
+  quarantine = new ZonewiseError('SHARD_QUARANTINED', 'shard is quarantined', { shard: 2, reason: 'an entry is damaged' })
+  assert.deepEqual(await readiness.look(), {
+    ready: false, missing: ['shard 2 is quarantined: an entry is damaged'], settled: true
+  })
+  leases.set(2, { nodeId: 1, epoch: 2 })
+  quarantine = null
+  assert.deepEqual(await readiness.look(), { ready: true, missing: [], settled: true })
+  assert.equal(looked.length, 2)
 })
