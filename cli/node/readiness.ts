@@ -96,8 +96,9 @@ export class ClusterReadiness {
       const isLed = !own.has(shard) && leases?.has(shard) === true
       this.#note(shard, isLed)
       const quarantine = node.quarantine(shard)
-      if (quarantine !== null) missing.push(`${shardName(shard)} is quarantined: ${String(quarantine.context['reason'])}`)
-      else if (!isLed) {
+      if (quarantine !== null) {
+        missing.push(`${shardName(shard)} is quarantined: ${String(quarantine.context['reason'])}`)
+      } else if (!isLed) {
         missing.push(`${shardName(shard)} has no leader${own.has(shard) ? ': this node takes it up' : ''}`)
         settled = false
       }

@@ -79,7 +79,8 @@ test('readiness: a node of a cluster looks itself at a shard that nobody leads f
   assert.deepEqual(looked, [])
   await readiness.look()
   assert.deepEqual(looked, [2])
-  quarantine = new ZonewiseError('SHARD_QUARANTINED', 'shard is quarantined', { shard: 2, reason: 'an entry is damaged' })
+  quarantine =
+    new ZonewiseError('SHARD_QUARANTINED', 'shard is quarantined', { shard: 2, reason: 'an entry is damaged' })
   assert.deepEqual(await readiness.look(), {
     ready: false, missing: ['shard 2 is quarantined: an entry is damaged'], settled: true
   })
