@@ -136,9 +136,11 @@ export class Caller {
   }
 
   async #connect(): Promise<Connection> {
-    const { name, network, timer, history } = this.parts
+    const { name, network, timer, history, nowMs } = this.parts
     const address = this.#pick()
     const known = this.#open.get(address)
+    const soonMs = this.#connection === null ? 0 : this.#cameMs + STAY_MS - nowMs() // back, for the other is lost
+    if (known?.lost === false && soonMs > 0) await sleep(timer, soonMs)
     if (known?.lost === false) return (this.#connection = known)
     const connection = new Connection(
       timer, name, (what) => history.violation('answers come in order', unlike(`the next answer of ${name}`, what))

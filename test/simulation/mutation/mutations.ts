@@ -16,7 +16,7 @@ import {
   giveUpAlone, hearLate, hearLateSomewhere, missWakeUps, neverFresh, patchWrongOffsets, skipBarriers,
   skipCatalogBarriers, skipGroups, skipSteps, takeAnySuccessor, trustNewcomers
 } from './reader-bugs.ts'
-import { keepInFlight, reuseSlots, waitForFailed } from './stream-bugs.ts'
+import { keepInFlight, readFromAfar, reuseSlots, waitForFailed } from './stream-bugs.ts'
 
 export type Mutation = {
   readonly bug: string
@@ -204,6 +204,10 @@ export const STREAM_BUGS: Readonly<Record<string, Mutation>> = {
   'keep-in-flight': {
     firstSeed: 2, bug: 'a bound of bytes in flight that never falls', rules: ['all ends well'], plant: keepInFlight,
     shape: shape([], { ...SOCKETS, transport: { rpcInFlightBytesMax: 32 * KiB } })
+  },
+  'read-from-afar': {
+    bug: 'bytes of a chunk asked for in another zone', rules: ['no payload crosses zones'],
+    seams: { transport: readFromAfar }, shape: shape([], { ...SOCKETS, nodes: PAIRS })
   },
   'wait-for-failed': {
     firstSeed: 3, bug: 'a dial that failed and is taken for one under way', rules: ['all ends well'],
