@@ -233,11 +233,32 @@ test('sim-network: who stands still hears of nothing, and of all in order when i
   assert.deepEqual(seen.client, ['end'])
 })
 
+test('sim-network: a write may arrive in two parts at different times, and is taken with the second', async () => {
+  let partedCount = 0
+  for (let seed = 1; seed <= 20; seed++) {
+    const { time, network, seen, dial } = await pairOf(seed)
+    network.hasKernels = true
+    network.faults.delayMsMax = 30
+    for (let id = 1; id < seed; id++) await dialled(time, dial(), 40) // where it is cut follows from a connection's id
+    const socket = await dialled(time, dial(), 40)
+    let takenAt = -1
+    socket.write([Uint8Array.of(1, 2), Uint8Array.of(3, 4, 5)], () => { takenAt = seen.server.length })
+    const counts = new Set<number>()
+    for (let ms = 0; ms < 80; ms++) {
+      await time.run(time.nowMs + 1)
+      counts.add(seen.server.length)
+    }
+    if (counts.size === 3) partedCount += 1
+    assert.deepEqual([seen.server, takenAt, socket.bufferedBytes], [[1, 2, 3, 4, 5], 5, 0])
+  }
+  assert(partedCount > 1 && partedCount < 15, `${partedCount} of 20 in two parts`)
+})
+
 test('sim-network: what a process had written may arrive after its death', async () => {
   const ends = new Set<string>()
   for (let seed = 1; seed <= 10; seed++) {
     const { time, network, client, seen, dial } = await pairOf(seed)
-    network.lingers = true
+    network.hasKernels = true
     const socket = await dialled(time, dial())
     socket.write([Uint8Array.of(1, 2, 3)])
     client.kill()

@@ -20,6 +20,7 @@ export type ConnectionParts = {
   readonly rng: Rng
   readonly trace: Trace
   readonly faults: { readonly piecesMax: number }
+  readonly inParts: boolean // a write arrives in two parts, now and then
   delayMs(): number
   /** Whether nothing that one machine sends arrives at the other. */
   isCut(from: string, to: string): boolean
@@ -29,7 +30,7 @@ export type ConnectionParts = {
 export class SimConnection {
   readonly parts: ConnectionParts
   readonly id: number
-  readonly chance: Rng // of how it breaks
+  readonly chance: Rng // of where it cuts what it carries
   readonly client: SimSocket
   readonly server: SimSocket
   open = true
@@ -64,7 +65,7 @@ export class SimConnection {
   }
 }
 
-type Flying = { readonly chunks: readonly Uint8Array[]; readonly bytes: number }
+type Flying = { readonly chunks: readonly Uint8Array[]; readonly bytes: number; readonly isLast: boolean } // of a write
 
 export class SimSocket implements Socket {
   readonly #connection: SimConnection
@@ -98,9 +99,10 @@ export class SimSocket implements Socket {
     for (const chunk of chunks) bytes += chunk.byteLength
     this.bufferedBytes += bytes
     if (!this.#connection.open) return // this end does not know yet
-    const flying = { chunks, bytes }
-    this.#unread.push(flying)
-    this.#way.send(() => { if (this.#connection.open) this.peer!.#receive(flying) })
+    for (const flying of this.#partsOf(chunks, bytes)) {
+      this.#unread.push(flying)
+      this.#way.send(() => { if (this.#connection.open) this.peer!.#receive(flying) })
+    }
   }
 
   pause(): void {
@@ -135,6 +137,17 @@ export class SimSocket implements Socket {
     time.after(delayMs(), isOwn ? tell : () => { this.peer!.#way.pass(tell) })
   }
 
+  #partsOf(chunks: readonly Uint8Array[], bytes: number): readonly Flying[] {
+    const { chance, parts: { inParts } } = this.#connection
+    if (!inParts || bytes < 2 || chance.below(PARTED_ONE_IN) > 0) return [{ chunks, bytes, isLast: true }]
+    const joined = Buffer.concat(chunks)
+    const at = 1 + chance.below(bytes - 1)
+    return [
+      { chunks: [joined.subarray(0, at)], bytes: at, isLast: false },
+      { chunks: [joined.subarray(at)], bytes: bytes - at, isLast: true }
+    ]
+  }
+
   #receive(flying: Flying): void {
     this.host.awake(() => {
       this.#held.push(flying)
@@ -159,7 +172,7 @@ export class SimSocket implements Socket {
     handlers?.closed(error)
   }
 
-  #deliver({ chunks, bytes }: Flying): void {
+  #deliver({ chunks, bytes, isLast }: Flying): void {
     const { parts: { time, rng, trace, faults }, open, id, client } = this.#connection
     if (!open) return
     const joined = Buffer.concat(chunks)
@@ -172,14 +185,14 @@ export class SimSocket implements Socket {
       piece.fill(POISON)
       from = to
     }
-    this.#way.pass(() => { this.peer!.#sent(bytes) })
+    this.#way.pass(() => { this.peer!.#sent(bytes, isLast) })
   }
 
   /** The other end has `bytes` more, and that is known here. */
-  #sent(bytes: number): void {
+  #sent(bytes: number, isLast: boolean): void {
     this.bufferedBytes -= bytes
     this.host.awake(() => {
-      this.#untaken.shift()?.()
+      if (isLast) this.#untaken.shift()?.()
       if (this.bufferedBytes === 0 && this.#connection.open) this.handlers?.drain()
     })
   }
@@ -194,3 +207,4 @@ export class SimSocket implements Socket {
 
 const NOTHING = new Uint8Array(0)
 const POISON = 0xee
+const PARTED_ONE_IN = 4

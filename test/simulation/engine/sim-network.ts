@@ -32,8 +32,8 @@ export class SimNetwork {
   readonly trace: Trace
   /** Whether nothing that one host sends arrives at another. */
   isCut: (from: string, to: string) => boolean = () => false
-  /** Whether what a process had written may still arrive after its death, as its kernel sends it. */
-  lingers = false
+  /** Whether writes arrive in parts, and what a process had written perhaps after its death, as its kernel sends it. */
+  hasKernels = false
   readonly #listeners = new Map<string, { readonly accept: Accept; readonly host: HostNetwork }>()
   readonly #connections = new Set<SimConnection>()
   #nextPort = FIRST_PORT
@@ -102,7 +102,7 @@ export class SimNetwork {
     for (const connection of [...this.#connections]) {
       const end = connection.endOn(host)
       if (end === null) continue
-      if (this.lingers && this.rng.below(2) === 0) end.finish()
+      if (this.hasKernels && this.rng.below(2) === 0) end.finish()
       else connection.break(RESET, end)
     }
   }
@@ -110,9 +110,9 @@ export class SimNetwork {
   #connect({ from, name, port }: Dialled, handlers: SocketHandlers): Socket | null {
     const listener = this.#listeners.get(`${name}:${port}`)
     if (listener === undefined || !from.alive) return null
-    const { time, rng, trace, faults } = this
+    const { time, rng, trace, faults, hasKernels: inParts } = this
     const connection = new SimConnection({
-      time, rng, trace, faults, delayMs: () => this.delayMs(), isCut: (one, other) => this.isCut(one, other),
+      time, rng, trace, faults, inParts, delayMs: () => this.delayMs(), isCut: (one, other) => this.isCut(one, other),
       gone: (closed) => { this.#connections.delete(closed) }
     }, this.#nextId++, from, listener.host)
     this.#connections.add(connection)

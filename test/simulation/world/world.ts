@@ -79,7 +79,7 @@ export class World {
     const machines = layout.ground === 'local' ? [layout.nodes] : layout.nodes.map((node) => [node])
     this.machines = machines.map((nodes, i) =>
       new Machine({ name: `m${i + 1}`, nodes, time, trace, rng: rng.fork(), hub: this.#hub, begin }))
-    this.network.lingers = layout.carrier === 'network'
+    this.network.hasKernels = layout.carrier === 'network'
     const nodeOf = new Map(this.nodeIds.map((nodeId) => [hostOf(nodeId), nodeId]))
     this.network.isCut = (one, other) => {
       const [from, to] = [nodeOf.get(one), nodeOf.get(other)]
