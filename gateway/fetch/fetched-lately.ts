@@ -3,7 +3,7 @@
  * another gateway, whose zone's reader knew more: its next answer comes behind a barrier, so that it is never sent
  * back. Holds no more than a connection can ask for in `2 * LATELY_MS`.
  */
-export const LATELY_MS = 250
+export const LATELY_MS = 100
 
 type Shown = Map<string, Set<number>> // partitions by topic id
 
