@@ -74,7 +74,7 @@ export const LEADER_BUGS: Readonly<Record<string, Mutation>> = {
     shape: shape(['journal', 'crash'], { gateway: { commitDeadlineMs: 500 }, broker: { journalSettleMs: 1_000 } })
   },
   'answer-without-proof': {
-    bug: 'answers of a leader that does not know that it is none',
+    firstSeed: 42, bug: 'answers of a leader that does not know that it is none',
     rules: ['a committed offset stays', 'an old generation is over'], plant: answerWithoutProof,
     seams: { transport: hearLate },
     // shards without commits that would show the fence
