@@ -8,7 +8,7 @@ import { explain, ZonewiseError } from '#shared/errors/zonewise-error.ts'
 import type { Log } from '#shared/log/log.ts'
 import { guestsCall } from '#shared/rpc/guests.ts'
 import type { Transport } from '#shared/transport/transport.ts'
-import type { GuestClient, Guests } from './guests.ts'
+import { type GuestClient, type Guests, keyOf } from './guests.ts'
 
 export type ConnectedClient = GuestClient & { readonly zone: string } // its own
 
@@ -29,8 +29,8 @@ const CLIENT_ID_LENGTH_MAX = 256 // of a client told of; whose is longer is not 
 /** Hears from gateways of other zones who comes from there. */
 export function expectGuests({ transport, zone: ourZone, connected, log }: FarewellParts, guests: Guests): void {
   transport.serve(guestsCall, ({ zone, clients }, { fromNode }) => {
-    const here = new Set(connected().filter((client) => client.zone === ourZone).map(nameOf))
-    guests.expect(zone, clients, (client) => here.has(nameOf(client)))
+    const here = new Set(connected().filter((client) => client.zone === ourZone).map(keyOf))
+    guests.expect(zone, clients, (client) => here.has(keyOf(client)))
     log.info('clients of a zone without gateway are expected', { zone, fromNode, clients: clients.length })
     return Promise.resolve({})
   })
@@ -74,9 +74,5 @@ function without(snapshot: ClusterSnapshot, nodeId: number): ClusterSnapshot {
 
 function distinct(clients: readonly ConnectedClient[]): GuestClient[] {
   const short = clients.filter(({ clientId }) => clientId.length <= CLIENT_ID_LENGTH_MAX)
-  return [...new Map(short.map(({ host, clientId }) => [nameOf({ host, clientId }), { host, clientId }])).values()]
-}
-
-function nameOf({ host, clientId }: GuestClient): string {
-  return `${host}\0${clientId}`
+  return [...new Map(short.map(({ host, clientId }) => [keyOf({ host, clientId }), { host, clientId }])).values()]
 }

@@ -32,7 +32,7 @@ export class Guests {
     const { clock, guestsMax } = this.#parts
     const untilMs = clock.monotonicMs() + GUEST_MS
     for (const client of clients) {
-      const key = keyOf(client.host, client.clientId)
+      const key = keyOf(client)
       this.#guests.delete(key)
       this.#guests.set(key, { zone, isShared: isHere(client), untilMs })
     }
@@ -46,7 +46,7 @@ export class Guests {
   zoneOf(host: string, clientId: string | null): string | null {
     if (this.#guests.size === 0) return null
     const { clock, isServed } = this.#parts
-    const key = keyOf(host, clientId ?? '')
+    const key = keyOf({ host, clientId: clientId ?? '' })
     const guest = this.#guests.get(key)
     if (guest === undefined) return null
     const nowMs = clock.monotonicMs()
@@ -60,6 +60,7 @@ export class Guests {
   }
 }
 
-function keyOf(host: string, clientId: string): string {
+/** What tells clients apart. */
+export function keyOf({ host, clientId }: GuestClient): string {
   return `${host}\0${clientId}`
 }
